@@ -1,0 +1,1 @@
+"""Shared libraries: they know no service."""

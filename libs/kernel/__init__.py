@@ -1,0 +1,1 @@
+"""Ids, time and errors: what every layer may import."""

@@ -1,0 +1,1 @@
+"""Tests across services: contract, golden, e2e, failure, load."""

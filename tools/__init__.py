@@ -1,0 +1,1 @@
+"""Programs for people who build and test Setlist."""
