@@ -1,0 +1,1 @@
+"""The main job: starts the whole suite on this machine and plays a helpdesk day."""

@@ -1,0 +1,1 @@
+"""Tests of the demo's own parts; the whole path is tested in `tests/e2e`."""
