@@ -1,0 +1,1 @@
+"""Tests of the Zendesk client against answers as Zendesk spells them."""
