@@ -1,0 +1,104 @@
+"""Errors on the wire: `SetlistError` becomes a rich status, and callers read it back (AIP-193)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from libs.kernel.errors import ErrorKind, SetlistError
+
+_DETAILS = "grpc-status-details-bin"
+_CODES = {
+    ErrorKind.INVALID: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorKind.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
+    ErrorKind.FORBIDDEN: grpc.StatusCode.PERMISSION_DENIED,
+    ErrorKind.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    ErrorKind.ALREADY_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
+    ErrorKind.STALE: grpc.StatusCode.ABORTED,
+    ErrorKind.EXHAUSTED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    ErrorKind.WRONG_STATE: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorKind.OUT_OF_RANGE: grpc.StatusCode.OUT_OF_RANGE,
+    ErrorKind.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    ErrorKind.NOT_BUILT: grpc.StatusCode.UNIMPLEMENTED,
+    ErrorKind.TOO_LATE: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+INTERNAL_TEXT = "internal error"
+M = TypeVar("M", bound=Message)
+
+
+def code_of(kind: ErrorKind) -> grpc.StatusCode:
+    """Return the gRPC code of a kind."""
+    return _CODES[kind]
+
+
+def status_details(error: SetlistError, service: str) -> bytes:
+    """Return the serialised `google.rpc.Status`: one ErrorInfo, and BadRequest and RetryInfo where known."""
+    number = _CODES[error.kind].value[0]
+    status = status_pb2.Status(code=number, message=error.message)
+    metadata = {**error.metadata, "retry": error.retry.value}
+    info = error_details_pb2.ErrorInfo(
+        reason=error.reason, domain=f"{service}.setlist.dev", metadata=metadata
+    )
+    status.details.add().Pack(info)
+    if error.violations:
+        bad = error_details_pb2.BadRequest()
+        for violation in error.violations:
+            bad.field_violations.add(field=violation.field, description=violation.description)
+        status.details.add().Pack(bad)
+    if error.retry_after_seconds is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(int(error.retry_after_seconds * 1000))
+        status.details.add().Pack(retry)
+    return status.SerializeToString()
+
+
+def internal_details(service: str) -> bytes:
+    """Return the status of an error whose cause stays inside."""
+    status = status_pb2.Status(code=code_pb2.INTERNAL, message=INTERNAL_TEXT)
+    info = error_details_pb2.ErrorInfo(
+        reason="INTERNAL", domain=f"{service}.setlist.dev", metadata={"retry": "never"}
+    )
+    status.details.add().Pack(info)
+    return status.SerializeToString()
+
+
+def _detail(error: grpc.aio.AioRpcError, kind: type[M]) -> M | None:
+    metadata = error.trailing_metadata() or ()
+    for key, value in metadata:
+        if key == _DETAILS and isinstance(value, bytes):
+            status = status_pb2.Status.FromString(value)
+            for detail in status.details:
+                found = kind()
+                if detail.Unpack(found):
+                    return found
+    return None
+
+
+def error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo | None:
+    """Return the `ErrorInfo` of a failed call; None for refusals of gRPC itself, which carry none."""
+    return _detail(error, error_details_pb2.ErrorInfo)
+
+
+def reason_of(error: grpc.aio.AioRpcError) -> str:
+    """Return the reason of a failed call, or an empty string."""
+    info = error_info(error)
+    return info.reason if info else ""
+
+
+def field_violations(error: grpc.aio.AioRpcError) -> Sequence[error_details_pb2.BadRequest.FieldViolation]:
+    """Return the bad fields of a refused request."""
+    bad = _detail(error, error_details_pb2.BadRequest)
+    return bad.field_violations if bad else ()
+
+
+def retry_delay_seconds(error: grpc.aio.AioRpcError) -> float | None:
+    """Return the delay that the service asks for, if it does."""
+    retry = _detail(error, error_details_pb2.RetryInfo)
+    return retry.retry_delay.ToMilliseconds() / 1000 if retry else None
+
+
+DETAILS_KEY = _DETAILS

@@ -1,0 +1,269 @@
+"""The steps between the wire and a use case, outermost first in `chain.ORDER`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import grpc
+import protovalidate
+from google.protobuf.message import Message
+from opentelemetry import metrics, propagate, trace
+
+from libs.kernel.errors import (
+    DeadlineTooShortError,
+    FieldViolation,
+    InvalidRequestError,
+    OverloadedError,
+    PermissionDeniedError,
+    SetlistError,
+    UnauthenticatedError,
+)
+from libs.kernel.ids import account_of
+from libs.rpc.call import Call, Proceed
+from libs.rpc.deadlines import HOPELESS_SECONDS, set_deadline
+from libs.rpc.errors import DETAILS_KEY, INTERNAL_TEXT, code_of, internal_details, status_details
+from libs.rpc.identity import Caller, ContextVerifier, current_caller, set_caller
+from libs.rpc.peers import PeerTable
+from libs.rpc.tls import TlsFiles, peer_of
+from libs.telemetry.logs import get_logger
+
+LOCAL_PEER = "ops"
+"""Without TLS a server listens on loopback only, and whoever calls is an operator of this machine."""
+
+
+class Telemetry:
+    """A span and a duration per call, with the final code."""
+
+    name = "telemetry"
+
+    def __init__(self) -> None:
+        self._tracer = trace.get_tracer("setlist.rpc")
+        self._duration = metrics.get_meter("setlist.rpc").create_histogram("rpc.server.call.duration", "s")
+
+    async def around(self, call: Call, proceed: Proceed) -> None:
+        carrier = {k: v for k, v in _metadata(call).items() if k in ("traceparent", "tracestate")}
+        began = time.perf_counter()
+        with self._tracer.start_as_current_span(
+            call.method[1:], propagate.extract(carrier), kind=trace.SpanKind.SERVER, record_exception=False
+        ) as span:
+            try:
+                await proceed()
+            finally:
+                attributes = {"rpc.method": call.method[1:], "rpc.response.status_code": call.code.name}
+                span.set_attributes(attributes)
+                if call.code in (
+                    grpc.StatusCode.INTERNAL,
+                    grpc.StatusCode.UNKNOWN,
+                    grpc.StatusCode.UNAVAILABLE,
+                ):
+                    span.set_status(trace.StatusCode.ERROR)
+                self._duration.record(time.perf_counter() - began, attributes)
+
+
+class RequestLog:
+    """One line per call: method, account, code, duration. Never a body."""
+
+    name = "request log"
+
+    async def around(self, call: Call, proceed: Proceed) -> None:
+        began = time.perf_counter()
+        try:
+            await proceed()
+        except asyncio.CancelledError:
+            call.code = grpc.StatusCode.CANCELLED
+            raise
+        finally:
+            log = get_logger()
+            write = (
+                log.warning
+                if call.code is grpc.StatusCode.INTERNAL
+                else log.debug
+                if call.code.value[0] == 0
+                else log.info
+            )
+            write(
+                "rpc",
+                method=call.method,
+                account=call.account,
+                code=call.code.name,
+                duration_ms=round((time.perf_counter() - began) * 1000, 1),
+            )
+
+
+class ErrorMap:
+    """Turns our errors into rich statuses; of anything else the caller learns nothing."""
+
+    name = "error map"
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    async def around(self, call: Call, proceed: Proceed) -> None:
+        try:
+            await proceed()
+        except grpc.aio.AbortError:
+            call.code = _code_of_abort(call)
+            raise
+        except SetlistError as error:
+            call.code = code_of(error.kind)
+            details = status_details(error, self._service)
+            await call.context.abort(call.code, error.message, ((DETAILS_KEY, details),))
+        except TimeoutError:
+            call.code = grpc.StatusCode.DEADLINE_EXCEEDED
+            await call.context.abort(call.code, "the deadline passed")
+        except Exception:
+            call.code = grpc.StatusCode.INTERNAL
+            get_logger().exception("unexpected error", method=call.method)
+            details = internal_details(self._service)
+            await call.context.abort(call.code, INTERNAL_TEXT, ((DETAILS_KEY, details),))
+
+
+def _code_of_abort(call: Call) -> grpc.StatusCode:
+    with suppress(Exception):
+        code = call.context.code()
+        if isinstance(code, grpc.StatusCode):
+            return code
+    return grpc.StatusCode.UNKNOWN
+
+
+class Deadline:
+    """Refuses hopeless work and sheds what exceeds the limit; passes the deadline on."""
+
+    name = "deadline"
+
+    def __init__(self, max_calls: int) -> None:
+        self._free = max_calls
+
+    async def around(self, call: Call, proceed: Proceed) -> None:
+        left = call.context.time_remaining()
+        if left is not None and left < HOPELESS_SECONDS:  # type: ignore[redundant-expr]  # None without a deadline, whatever the stubs say
+            raise DeadlineTooShortError(f"less than {HOPELESS_SECONDS:g} s was left to begin")
+        if self._free <= 0:
+            raise OverloadedError("the server has too many calls in flight", retry_after_seconds=1.0)
+        set_deadline(left if left is not None and left < 1e6 else None)  # type: ignore[redundant-expr]  # as above
+        self._free -= 1
+        try:
+            await proceed()
+        finally:
+            self._free += 1
+
+
+class Authenticate:
+    """The peer guard (mTLS identity against the method's row) and the context token."""
+
+    name = "authenticate"
+
+    def __init__(
+        self, service: str, peers: PeerTable, tls: TlsFiles | None, verifier: ContextVerifier | None
+    ) -> None:
+        self._service = service
+        self._peers = peers
+        self._tls = tls
+        self._verifier = verifier
+
+    async def around(self, call: Call, proceed: Proceed) -> None:
+        rule = self._peers.get(call.method)
+        peer = peer_of(call.context.auth_context(), self._tls) if self._tls else LOCAL_PEER
+        if rule is None or peer not in rule.peers:
+            raise PermissionDeniedError("this peer may not call this method")
+        caller = Caller(peer)
+        if rule.context:
+            caller = await self._with_context(call, peer)
+            if not rule.users and caller.user is not None:
+                raise PermissionDeniedError("only services may call this method")
+        call.account = caller.account or ""
+        set_caller(caller)
+        await proceed()
+
+    async def _with_context(self, call: Call, peer: str) -> Caller:
+        given = [v for k, v in call.context.invocation_metadata() or () if k == "authorization"]
+        if len(given) != 1 or not isinstance(given[0], str) or not given[0].startswith("Bearer "):
+            raise UnauthenticatedError("exactly one `authorization: Bearer` context token is needed")
+        if self._verifier is None:
+            raise UnauthenticatedError("this server has no keys to verify context tokens with")
+        said = await self._verifier.verify(given[0].removeprefix("Bearer "), self._service)
+        if said.peer != peer and self._tls is not None:
+            raise UnauthenticatedError("the context token is not valid")
+        return Caller(peer, said.account, said.installation, said.subject, said.role, said.custom_role_id)
+
+
+class Tenant:
+    """The account that a request names must be the token's. Before anything is looked up."""
+
+    name = "tenant"
+
+    async def around(self, call: Call, proceed: Proceed) -> None:
+        account = current_caller().account
+        if account is not None:
+            call.checks.append(lambda message: _require_account(message, account))
+        await proceed()
+
+
+def named_resource(message: Message) -> str | None:
+    """Return the resource name that a request is about: `parent`, `name`, `account`, or `<resource>.name`."""
+    for field in ("parent", "name", "account"):
+        value = getattr(message, field, None)
+        if isinstance(value, str):
+            return value
+    for descriptor in message.DESCRIPTOR.fields:
+        if (
+            descriptor.message_type is not None
+            and not descriptor.is_repeated
+            and message.HasField(descriptor.name)
+        ):
+            name = getattr(getattr(message, descriptor.name), "name", None)
+            if isinstance(name, str) and name:
+                return name
+    return None
+
+
+def _require_account(message: Message, account: str) -> None:
+    name = named_resource(message)
+    if name is None:
+        return
+    try:
+        said = account_of(name)
+    except ValueError:
+        return  # the validator names the field; nothing is looked up under such a name
+    if said != account:
+        raise PermissionDeniedError("the resource belongs to another account than the caller")
+
+
+class Validate:
+    """Checks each request against the rules in its proto, all bad fields at once."""
+
+    name = "validate"
+
+    def __init__(self) -> None:
+        self._validator = protovalidate.Validator()
+
+    async def around(self, call: Call, proceed: Proceed) -> None:
+        call.checks.append(self._check)
+        await proceed()
+
+    def _check(self, message: Message) -> None:
+        faults = self._validator.collect_violations(message)
+        if faults:
+            violations = [
+                FieldViolation(_path(f.proto.field), f.proto.message or f.proto.rule_id) for f in faults
+            ]
+            fields = ", ".join(f"`{v.field}`" for v in violations)
+            raise InvalidRequestError(f"the request has bad fields: {fields}", violations=violations)
+
+
+def _path(path: Any) -> str:
+    """Return a field path of protovalidate as `queue.view_id` or `ids[2]`."""
+    parts = []
+    for element in path.elements if path is not None else ():
+        subscript = element.subscript
+        index = f"[{subscript.value}]" if subscript is not None and subscript.field == "index" else ""
+        parts.append(element.field_name + index)
+    return ".".join(parts) or "request"
+
+
+def _metadata(call: Call) -> Mapping[str, str]:
+    return {k: v for k, v in call.context.invocation_metadata() or () if isinstance(v, str)}

@@ -1,0 +1,141 @@
+"""Settings that every service has, and how they are read.
+
+Everything comes from the environment, with the service's name as prefix (`POLICY_PORT`). Bad values are
+told all at once, at the start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class ServiceSettings(BaseSettings):
+    """Settings of one service. Subclasses set `model_config["env_prefix"]` and the ports.
+
+    Attributes:
+        host: address to listen on; None = all addresses with TLS, 127.0.0.1 without.
+        database_url: `postgresql+psycopg://…`; None starts an embedded PostgreSQL and migrates it.
+        state_dir: where an embedded start keeps its files; None = `$XDG_STATE_HOME/setlist/{service}`.
+        tls_cert_file: PEM of this service's certificate and chain; all three TLS files or none.
+        trust_domain: SPIFFE trust domain of every peer.
+        namespace: Kubernetes namespace in the SPIFFE ids.
+        zendesk_url_template: base URL of an account, with `{subdomain}`; read from `ZENDESK_URL_TEMPLATE`.
+        page_token_key: signs page tokens; the same on every replica.
+        drain_lag_seconds: from NOT_SERVING to the refusal of new calls.
+        drain_grace_seconds: for calls in flight.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SETLIST_", extra="ignore", frozen=True)
+
+    host: str | None = None
+    port: Port = 0
+    health_port: Port = 0
+    database_url: SecretStr | None = None
+    state_dir: Path | None = None
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
+    tls_ca_file: Path | None = None
+    trust_domain: str = "setlist.local"
+    namespace: str = "setlist"
+    auth_address: str | None = None
+    policy_address: str | None = None
+    assignment_address: str | None = None
+    privacy_address: str | None = None
+    zendesk_url_template: str = Field(
+        default="https://{subdomain}.zendesk.com", validation_alias="ZENDESK_URL_TEMPLATE"
+    )
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    otlp_endpoint: str | None = None
+    page_token_key: SecretStr | None = None
+    drain_lag_seconds: Annotated[float, Field(ge=0)] = 5.0
+    drain_grace_seconds: Seconds = 20.0
+    max_calls: Annotated[int, Field(gt=0)] = 400
+    database_connections: Annotated[int, Field(gt=0)] = 10
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        given = [self.tls_cert_file, self.tls_key_file, self.tls_ca_file]
+        if any(given) and not all(given):
+            raise ValueError("tls_cert_file, tls_key_file and tls_ca_file must be set together")
+        return self
+
+    @model_validator(mode="after")
+    def _template_names_the_account(self) -> Self:
+        if "{subdomain}" not in self.zendesk_url_template:
+            raise ValueError("zendesk_url_template must contain `{subdomain}`")
+        return self
+
+    @property
+    def tls(self) -> bool:
+        return self.tls_cert_file is not None
+
+    @property
+    def listen_host(self) -> str:
+        """The address to listen on: without TLS nobody but this machine is let in."""
+        return self.host or ("0.0.0.0" if self.tls else "127.0.0.1")  # noqa: S104 - behind mTLS
+
+    def state_folder(self, service: str) -> Path:
+        """Return (and make) the folder for what an embedded start keeps."""
+        if self.state_dir is not None:
+            folder = self.state_dir
+        else:
+            base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+            folder = Path(base) / "setlist" / service
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder
+
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+
+
+def variable_name(settings_type: type[ServiceSettings], field: str) -> str:
+    """Return the environment variable of a setting."""
+    alias = settings_type.model_fields[field].validation_alias
+    return str(alias) if alias else f"{settings_type.model_config['env_prefix']}{field}".upper()
+
+
+def load_settings(settings_type: type[SettingsT]) -> SettingsT:
+    """Read settings from the environment.
+
+    Raises:
+        SystemExit: with code 2, after one sentence on standard error for each bad variable.
+    """
+    try:
+        return settings_type()
+    except ValidationError as error:
+        for fault in error.errors():
+            field = str(fault["loc"][0]) if fault["loc"] else ""
+            known = field in settings_type.model_fields
+            name = variable_name(settings_type, field) if known else field.upper() or "settings"
+            print(f"{name}: {fault['msg'].lower()}, got `{_shown(fault, field)}`", file=sys.stderr)  # noqa: T201
+        raise SystemExit(2) from None
+
+
+def _shown(fault: Any, field: str) -> str:
+    secret = any(word in field for word in ("key", "secret", "url", "password"))
+    return "(withheld)" if secret or not fault["loc"] else str(fault["input"])
+
+
+def print_settings(settings: ServiceSettings) -> None:
+    """Print every setting as `VARIABLE=value`, secrets withheld."""
+    for field in type(settings).model_fields:
+        value = getattr(settings, field)
+        shown = "" if value is None else value
+        print(f"{variable_name(type(settings), field)}={shown}")  # noqa: T201 - this is the answer to --print-config
+
+
+def print_help(name: str, settings_type: type[ServiceSettings]) -> None:
+    """Print what the service is, its options and its variables with their defaults."""
+    print(f"usage: {name} [--help] [--print-config]\n\nSettings come from the environment:")  # noqa: T201
+    for field, info in settings_type.model_fields.items():
+        default = "" if info.default is None else info.default
+        print(f"  {variable_name(settings_type, field)}  (default: {default})")  # noqa: T201

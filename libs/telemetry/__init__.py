@@ -1,0 +1,1 @@
+"""Logs, traces and metrics: ids only, never a body."""
