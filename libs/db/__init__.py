@@ -1,0 +1,1 @@
+"""PostgreSQL: engine, locks, migrations, request log, jobs and the embedded server."""
