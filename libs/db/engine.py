@@ -27,8 +27,8 @@ class Database:
 
     Args:
         url: `postgresql://user:password@host:port/name`.
-        name: shown as `application_name` in `pg_stat_activity`.
         pool_size: connections at most; the callers beyond wait.
+        name: shown as `application_name` in `pg_stat_activity`.
         pool_timeout_seconds: how long they wait before the call is shed.
         statement_timeout_seconds: the database ends a longer statement.
         lock_timeout_seconds: the database ends a longer wait for a lock.
@@ -39,9 +39,9 @@ class Database:
     def __init__(
         self,
         url: str,
+        pool_size: int = 10,
         *,
         name: str = "setlist",
-        pool_size: int = 10,
         pool_timeout_seconds: float = 5.0,
         statement_timeout_seconds: float = 5.0,
         lock_timeout_seconds: float = 4.0,

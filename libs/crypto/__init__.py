@@ -1,0 +1,1 @@
+"""Envelope encryption, tokens, hash chain and certificates."""
