@@ -74,7 +74,8 @@ class KeySet:
     """
 
     def __init__(self, keys: Iterable[VerificationKey]) -> None:
-        self._keys = {key.kid: key for key in (listed := list(keys))}
+        listed = list(keys)
+        self._keys = {key.kid: key for key in listed}
         if not listed:
             raise InvalidKeySetError("the key set is empty")
         if len(listed) > MAX_KEYS:

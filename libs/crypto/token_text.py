@@ -136,5 +136,5 @@ def _check(value: object, depth: int) -> None:
 
 
 def _check_text(text: str) -> None:
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise InvalidTokenError("json")

@@ -24,7 +24,8 @@ class ServiceSettings(BaseSettings):
     Attributes:
         host: address to listen on; None = all addresses with TLS, 127.0.0.1 without.
         database_url: `postgresql+psycopg://…`; None starts an embedded PostgreSQL and migrates it.
-        state_dir: where an embedded start keeps its files; None = `$XDG_STATE_HOME/setlist/{service}`.
+        state_dir: where an embedded start keeps its files; None = `$XDG_STATE_HOME/setlist/{service}`,
+            for root `/var/lib/setlist/{service}`.
         tls_cert_file: PEM of this service's certificate and chain; all three TLS files or none.
         trust_domain: SPIFFE trust domain of every peer.
         namespace: Kubernetes namespace in the SPIFFE ids.
@@ -84,13 +85,19 @@ class ServiceSettings(BaseSettings):
         return self.host or ("0.0.0.0" if self.tls else "127.0.0.1")  # noqa: S104 - behind mTLS
 
     def state_folder(self, service: str) -> Path:
-        """Return (and make) the folder for what an embedded start keeps."""
+        """Return (and make) the folder for what an embedded start keeps.
+
+        Root's own home cannot be entered by `nobody`, as whom PostgreSQL then runs: root's is in `/var/lib`.
+        """
+        mode = 0o700
         if self.state_dir is not None:
             folder = self.state_dir
+        elif os.geteuid() == 0:
+            folder, mode = Path("/var/lib/setlist") / service, 0o755
         else:
             base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
             folder = Path(base) / "setlist" / service
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(parents=True, exist_ok=True, mode=mode)
         return folder
 
 
