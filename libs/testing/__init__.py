@@ -1,0 +1,1 @@
+"""What tests of every room share: a real PostgreSQL, builders, the RPC harness."""
