@@ -78,7 +78,11 @@ class MemoryDataKeys:
         self._rows: dict[tuple[str, bytes], _Row] = {}
 
     async def current(self, account: str, purpose: str) -> StoredKey | None:
-        found = (row for row in self._rows.values() if (row.account, row.purpose, row.current) == (account, purpose, True))
+        found = (
+            row
+            for row in self._rows.values()
+            if (row.account, row.purpose, row.current) == (account, purpose, True)
+        )
         return next(found, None)
 
     async def find(self, account: str, key_id: bytes) -> StoredKey | None:
@@ -119,7 +123,11 @@ class MemoryDataKeys:
         return True
 
     async def shred(self, account: str, purpose: str | None) -> list[bytes]:
-        gone = [key for key, row in self._rows.items() if row.account == account and purpose in {None, row.purpose}]
+        gone = [
+            key
+            for key, row in self._rows.items()
+            if row.account == account and purpose in {None, row.purpose}
+        ]
         for key in gone:
             del self._rows[key]
         return [key_id for _, key_id in gone]

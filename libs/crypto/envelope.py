@@ -33,8 +33,17 @@ from libs.crypto.key_providers import (
 )
 
 __all__ = [
-    "DataKeys", "Envelope", "EnvironmentKeyProvider", "FileKeyProvider", "InvalidCiphertextError", "KeyProvider",
-    "KeyProviderError", "LocalKeyProvider", "MemoryDataKeys", "StoredKey", "new_key_text",
+    "DataKeys",
+    "Envelope",
+    "EnvironmentKeyProvider",
+    "FileKeyProvider",
+    "InvalidCiphertextError",
+    "KeyProvider",
+    "KeyProviderError",
+    "LocalKeyProvider",
+    "MemoryDataKeys",
+    "StoredKey",
+    "new_key_text",
 ]
 
 OVERHEAD_BYTES = 1 + ID_BYTES + NONCE_BYTES + 16
@@ -76,7 +85,9 @@ class Envelope:
         self._ready: OrderedDict[tuple[str, bytes], _Ready] = OrderedDict()
         self._writing: dict[tuple[str, str], _Writing] = {}
 
-    async def seal(self, account: str, purpose: str, table: str, column: str, row: str, plaintext: bytes) -> bytes:
+    async def seal(
+        self, account: str, purpose: str, table: str, column: str, row: str, plaintext: bytes
+    ) -> bytes:
         """Return `plaintext` encrypted for exactly this place; 45 bytes longer. It may be empty."""
         key_id = await self._key_for_writing(account, purpose)
         ready = await self._open_key(account, key_id)
@@ -84,7 +95,9 @@ class Envelope:
         aad = coded(FORMAT, account, table, column, row, key_id)
         return FORMAT + key_id + nonce + ready.cipher.encrypt(nonce, plaintext, aad)
 
-    async def open(self, account: str, purpose: str, table: str, column: str, row: str, ciphertext: bytes) -> bytes:
+    async def open(
+        self, account: str, purpose: str, table: str, column: str, row: str, ciphertext: bytes
+    ) -> bytes:
         """Return the plaintext of a ciphertext that was sealed for this place.
 
         Raises:

@@ -23,7 +23,12 @@ from libs.crypto.strength import check_strength
 
 PublicKey = EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
 
-ALGORITHMS = {"ES256": ("EC", "P-256"), "EdDSA": ("OKP", "Ed25519"), "Ed25519": ("OKP", "Ed25519"), "RS256": ("RSA", None)}
+ALGORITHMS = {
+    "ES256": ("EC", "P-256"),
+    "EdDSA": ("OKP", "Ed25519"),
+    "Ed25519": ("OKP", "Ed25519"),
+    "RS256": ("RSA", None),
+}
 """Algorithm -> the `kty` and `crv` that fit it. No symmetric one: a public key is never a secret."""
 
 MAX_KEYS = 32
@@ -49,7 +54,9 @@ class VerificationKey:
 
     def __post_init__(self) -> None:
         if self.kid is not None and not _KID.fullmatch(self.kid):
-            raise InvalidKeySetError("a key's `kid` is not 1 to 64 characters of letters, digits, `.`, `_`, `-`")
+            raise InvalidKeySetError(
+                "a key's `kid` is not 1 to 64 characters of letters, digits, `.`, `_`, `-`"
+            )
         check_strength(self.algorithm, self.key)
 
     def jwk(self) -> dict[str, str]:
@@ -59,7 +66,11 @@ class VerificationKey:
         elif isinstance(self.key, Ed25519PublicKey):
             members = OKPAlgorithm.to_jwk(self.key, as_dict=True)
         else:
-            members = {name: value for name, value in RSAAlgorithm.to_jwk(self.key, as_dict=True).items() if name in {"kty", "n", "e"}}
+            members = {
+                name: value
+                for name, value in RSAAlgorithm.to_jwk(self.key, as_dict=True).items()
+                if name in {"kty", "n", "e"}
+            }
         return {**members, "kid": self.kid or "", "alg": self.algorithm, "use": "sig"}
 
 

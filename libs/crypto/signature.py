@@ -19,7 +19,12 @@ _MAX_KID = 256
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 _pyjwt = get_default_algorithms()
-_VERIFIERS = {"ES256": _pyjwt["ES256"], "EdDSA": _pyjwt["EdDSA"], "Ed25519": _pyjwt["EdDSA"], "RS256": _pyjwt["RS256"]}
+_VERIFIERS = {
+    "ES256": _pyjwt["ES256"],
+    "EdDSA": _pyjwt["EdDSA"],
+    "Ed25519": _pyjwt["EdDSA"],
+    "RS256": _pyjwt["RS256"],
+}
 
 
 @dataclass(frozen=True, slots=True)

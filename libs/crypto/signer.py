@@ -45,7 +45,9 @@ class Signer:
         Raises:
             InvalidKeySetError: bad `kid` or an algorithm we do not sign with.
         """
-        key = Ed25519PrivateKey.generate() if algorithm == "EdDSA" else ec.generate_private_key(ec.SECP256R1())
+        key = (
+            Ed25519PrivateKey.generate() if algorithm == "EdDSA" else ec.generate_private_key(ec.SECP256R1())
+        )
         return cls(kid, algorithm, key)
 
     @classmethod

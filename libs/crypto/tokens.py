@@ -23,8 +23,19 @@ from libs.crypto.token_text import parse_object
 from libs.kernel.ids import AccountId
 
 __all__ = [
-    "CONTEXT_TYP", "INSTALLATION_TYP", "Claims", "InvalidKeySetError", "InvalidTokenError", "KeySet", "Profile",
-    "Signer", "VerificationKey", "context_profile", "installation_profile", "key_from_pem", "verify",
+    "CONTEXT_TYP",
+    "INSTALLATION_TYP",
+    "Claims",
+    "InvalidKeySetError",
+    "InvalidTokenError",
+    "KeySet",
+    "Profile",
+    "Signer",
+    "VerificationKey",
+    "context_profile",
+    "installation_profile",
+    "key_from_pem",
+    "verify",
     "verify_signature",
 ]
 

@@ -42,7 +42,11 @@ def binaries() -> Path:
 def major_version(folder: Path) -> int:
     """Return the major version of the programs in `folder`."""
     include = folder.parent / "include"
-    for header in (include / "pg_config.h", include / "server" / "pg_config.h", include / "postgresql" / "server" / "pg_config.h"):
+    for header in (
+        include / "pg_config.h",
+        include / "server" / "pg_config.h",
+        include / "postgresql" / "server" / "pg_config.h",
+    ):
         if header.exists():
             for line in header.read_text().splitlines():
                 if line.startswith("#define PG_MAJORVERSION "):

@@ -80,7 +80,11 @@ def initialise(
             words += ["-A", "scram-sha-256", "--pwfile", str(secret)]
         done = subprocess.run(  # noqa: S603 — our own program
             [*identity.prefix, *words, "-D", str(unfinished)],
-            capture_output=True, text=True, check=False, cwd=data.parent, **identity.options(),  # type: ignore[call-overload]
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=data.parent,
+            **identity.options(),  # type: ignore[call-overload]
         )
     finally:
         secret.unlink(missing_ok=True)
@@ -100,7 +104,10 @@ def stop_orphan(programs: Path, identity: RunAs, data: Path) -> None:
         return
     subprocess.run(  # noqa: S603 — our own program
         [*identity.prefix, str(programs / "pg_ctl"), "stop", "-D", str(data), "-m", "fast", "-t", "20"],
-        capture_output=True, check=False, cwd=data.parent, **identity.options(),  # type: ignore[call-overload]
+        capture_output=True,
+        check=False,
+        cwd=data.parent,
+        **identity.options(),  # type: ignore[call-overload]
     )
 
 
@@ -108,7 +115,9 @@ def _command_line(pid: int) -> str:
     path = Path(f"/proc/{pid}/cmdline")
     if path.exists():
         return path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    shown = subprocess.run(["/bin/ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)  # noqa: S603 — a number
+    shown = subprocess.run(
+        ["/bin/ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False
+    )
     return shown.stdout
 
 

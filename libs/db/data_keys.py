@@ -85,7 +85,9 @@ class SqlDataKeys:
         self._database = database
 
     async def current(self, account: str, purpose: str) -> SqlStoredKey | None:
-        query = select(*_COLUMNS).where(_KEYS.c.account == account, _KEYS.c.purpose == purpose, _KEYS.c.current)
+        query = select(*_COLUMNS).where(
+            _KEYS.c.account == account, _KEYS.c.purpose == purpose, _KEYS.c.current
+        )
         async with self._database.transaction(read_only=True) as connection:
             return _stored((await connection.execute(query)).one_or_none())
 
@@ -100,12 +102,14 @@ class SqlDataKeys:
         place = (_KEYS.c.account == account, _KEYS.c.purpose == purpose, _KEYS.c.current)
         async with self._database.transaction() as connection:
             if replaces is not None:
-                await connection.execute(update(_KEYS).where(*place, _KEYS.c.id == replaces).values(current=False))
+                await connection.execute(
+                    update(_KEYS).where(*place, _KEYS.c.id == replaces).values(current=False)
+                )
             row = {"account": account, "id": key_id, "purpose": purpose, "wrapped": wrapped, "current": True}
             await connection.execute(
-                insert(_KEYS).values(row).on_conflict_do_nothing(
-                    index_elements=["account", "purpose"], index_where=_KEYS.c.current
-                )
+                insert(_KEYS)
+                .values(row)
+                .on_conflict_do_nothing(index_elements=["account", "purpose"], index_where=_KEYS.c.current)
             )
             found = await connection.execute(select(*_COLUMNS).where(*place))
             return SqlStoredKey(*found.one())

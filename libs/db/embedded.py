@@ -25,7 +25,14 @@ import psycopg
 from psycopg import sql
 
 from libs.db.binaries import EmbeddedPostgresError, RunAs, binaries, major_version, readable_binaries, run_as
-from libs.db.cluster import await_answer, free_port, initialise, refuse_other_version, server_settings, stop_orphan
+from libs.db.cluster import (
+    await_answer,
+    free_port,
+    initialise,
+    refuse_other_version,
+    server_settings,
+    stop_orphan,
+)
 
 _SUPERUSER = "setlist_admin"
 _STARTS = 3
@@ -141,7 +148,9 @@ class EmbeddedPostgres:
         may = sql.SQL("CREATEDB" if create_databases else "NOCREATEDB")
         password = sql.Literal(self._password(role) if self._durable else None)
         connection.execute(
-            sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER {} PASSWORD {}").format(sql.Identifier(role), may, password)
+            sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER {} PASSWORD {}").format(
+                sql.Identifier(role), may, password
+            )
         )
 
     def _password(self, role: str) -> str:
@@ -158,7 +167,9 @@ class EmbeddedPostgres:
             os.chown(self._directory, *identity.owner)
         reach = subprocess.run(  # noqa: S603 — a program of the system
             [*identity.prefix, "/usr/bin/env", "test", "-w", str(self._directory)],
-            check=False, cwd="/", **identity.options(),  # type: ignore[call-overload]
+            check=False,
+            cwd="/",
+            **identity.options(),  # type: ignore[call-overload]
         )
         if reach.returncode:
             raise EmbeddedPostgresError(
@@ -204,8 +215,20 @@ class EmbeddedPostgres:
             self.port = self._wanted_port or free_port()
             with (directory / "log").open("wb") as log:
                 self._process = subprocess.Popen(  # noqa: S603 — our own program
-                    [*identity.prefix, str(programs / "postgres"), "-D", str(data), "-p", str(self.port), *settings],
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory, **identity.options(),  # type: ignore[call-overload]
+                    [
+                        *identity.prefix,
+                        str(programs / "postgres"),
+                        "-D",
+                        str(data),
+                        "-p",
+                        str(self.port),
+                        *settings,
+                    ],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=directory,
+                    **identity.options(),  # type: ignore[call-overload]
                 )
             if await_answer(self._process, self.url("postgres", superuser=True), data, seconds=20):
                 return

@@ -5,7 +5,12 @@ from __future__ import annotations
 import psycopg
 from sqlalchemy import exc
 
-from libs.kernel.errors import ConcurrentChangeError, DependencyUnavailableError, OverloadedError, SetlistError
+from libs.kernel.errors import (
+    ConcurrentChangeError,
+    DependencyUnavailableError,
+    OverloadedError,
+    SetlistError,
+)
 
 CONCURRENT = frozenset({"40001", "40P01", "55P03"})
 """Serialization failure, deadlock, lock not available (PostgreSQL, appendix A)."""

@@ -91,7 +91,8 @@ async def take_lease(connection: AsyncConnection, name: str, holder: str, second
         set_={
             "holder": holder,
             "expires_at": until,
-            "fence": _LEASES.c.fence + text("(CASE WHEN leases.expires_at <= clock_timestamp() THEN 1 ELSE 0 END)"),
+            "fence": _LEASES.c.fence
+            + text("(CASE WHEN leases.expires_at <= clock_timestamp() THEN 1 ELSE 0 END)"),
         },
         where=ended | (_LEASES.c.holder == holder),
     ).returning(_LEASES.c.fence)

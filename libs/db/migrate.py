@@ -100,7 +100,9 @@ def load_scripts(package: str) -> ScriptDirectory:
     names = sorted(path.name for path in folder.glob("*.py") if path.name != "__init__.py")
     for name in names:
         if not _NAME.fullmatch(name):
-            raise MigrationError(f"`{name}` in `{package}` is not named `NNNN_pre_what.py` or `NNNN_post_what.py`")
+            raise MigrationError(
+                f"`{name}` in `{package}` is not named `NNNN_pre_what.py` or `NNNN_post_what.py`"
+            )
     scripts = ScriptDirectory(str(folder), version_locations=[str(folder)])
     for script in scripts.walk_revisions():
         name = Path(script.path).name
@@ -128,11 +130,17 @@ def _set(connection: Connection, **settings: str) -> None:
 
 
 def _current(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE}).get_current_revision()
+    return MigrationContext.configure(
+        connection, opts={"version_table": _VERSION_TABLE}
+    ).get_current_revision()
 
 
 def _after(scripts: ScriptDirectory, current: str | None) -> list[Script]:
-    return [script for script in reversed(list(scripts.walk_revisions())) if current is None or script.revision > current]
+    return [
+        script
+        for script in reversed(list(scripts.walk_revisions()))
+        if current is None or script.revision > current
+    ]
 
 
 def _target(scripts: ScriptDirectory, current: str | None, phase: Phase) -> str | None:
@@ -169,6 +177,8 @@ def _run(connection: Connection, scripts: ScriptDirectory, phase: Phase) -> list
         except exc.OperationalError as error:
             if sqlstate(error) in {_LOCK_NOT_AVAILABLE, "57014"}:
                 after = f" after `{applied[-1]}`" if applied else ""
-                raise MigrationError(f"a script{after} waited too long for a lock or ran too long; run again") from error
+                raise MigrationError(
+                    f"a script{after} waited too long for a lock or ran too long; run again"
+                ) from error
             raise
     return applied

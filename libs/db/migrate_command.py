@@ -1,9 +1,9 @@
 """`python -m services.x.migrate`: what a migration Job runs.
 
-    from libs.db.migrate_command import main
+from libs.db.migrate_command import main
 
-    if __name__ == "__main__":
-        raise SystemExit(main("services.x.migrations", "X_"))
+if __name__ == "__main__":
+    raise SystemExit(main("services.x.migrations", "X_"))
 """
 
 from __future__ import annotations
@@ -36,10 +36,14 @@ def main(package: str, prefix: str, arguments: Sequence[str] | None = None) -> i
         description=f"Bring the database that `{variable}` names to the newest schema.",
     )
     parser.add_argument(
-        "--phase", choices=("pre", "all"), default="all",
+        "--phase",
+        choices=("pre", "all"),
+        default="all",
         help="pre: only what must run before the new code; all: the scripts for after it too (default)",
     )
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when scripts are pending")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; exit 1 when scripts are pending"
+    )
     options = parser.parse_args(arguments)
     url = os.environ.get(variable)
     if not url:

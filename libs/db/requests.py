@@ -78,7 +78,9 @@ class Requests(Protocol):
         """
         ...
 
-    async def remember(self, account: str, request_id: str, method: str, body: bytes, response: bytes) -> None:
+    async def remember(
+        self, account: str, request_id: str, method: str, body: bytes, response: bytes
+    ) -> None:
         """Keep the answer.
 
         Raises:
@@ -126,11 +128,17 @@ class SqlRequests:
         row = (await self._connection.execute(query)).one_or_none()
         return answer_of(None if row is None else Remembered(*row), request_id, method, body)
 
-    async def remember(self, account: str, request_id: str, method: str, body: bytes, response: bytes) -> None:
+    async def remember(
+        self, account: str, request_id: str, method: str, body: bytes, response: bytes
+    ) -> None:
         if not request_id:
             return
         statement = insert(_REQUESTS).values(
-            account=account, request_id=request_id, method=method, body_hash=hash_body(body), response=response
+            account=account,
+            request_id=request_id,
+            method=method,
+            body_hash=hash_body(body),
+            response=response,
         )
         done = await self._connection.execute(statement.on_conflict_do_nothing())
         if done.rowcount != 1:
@@ -160,7 +168,9 @@ class MemoryRequests:
     async def find(self, account: str, request_id: str, method: str, body: bytes) -> bytes | None:
         return answer_of(self.rows.get((account, request_id)), request_id, method, body)
 
-    async def remember(self, account: str, request_id: str, method: str, body: bytes, response: bytes) -> None:
+    async def remember(
+        self, account: str, request_id: str, method: str, body: bytes, response: bytes
+    ) -> None:
         if not request_id:
             return
         if (account, request_id) in self.rows:

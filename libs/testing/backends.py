@@ -66,7 +66,9 @@ class ContainerServer:
         admin = self._container.get_connection_url()
         with psycopg.connect(admin, autocommit=True) as connection:
             role = sql.Identifier(ROLE)
-            connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}").format(role, sql.Literal(ROLE)))
+            connection.execute(
+                sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}").format(role, sql.Literal(ROLE))
+            )
         place = admin.rpartition("@")[2]
         return f"postgresql://{ROLE}:{ROLE}@{place}"
 

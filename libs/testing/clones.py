@@ -45,7 +45,9 @@ class PostgresServer:
         name = sqlalchemy_url(url).database or ""
         if name in self._made:
             with psycopg.connect(self.url, autocommit=True) as connection:
-                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+                connection.execute(
+                    sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+                )
             self._made.remove(name)
 
     def drop_all(self) -> None:

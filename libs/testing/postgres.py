@@ -86,7 +86,9 @@ async def database(fresh_database: FreshDatabase, migrations_package: str | None
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _backend_in_report(request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]) -> Iterator[None]:
+def _backend_in_report(
+    request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]
+) -> Iterator[None]:
     """Write the backend into the JUnit report too: a CI step compares it with what it asked for."""
     yield
     if said := request.config.stash.get(_SAID, None):
