@@ -95,8 +95,12 @@ def run_as() -> RunAs:
     return RunAs(tuple(words), None, owner)
 
 
-def readable_binaries(folder: Path, identity: RunAs, below: Path) -> Path:
-    """Return `folder`, or a copy of its tree below `below` when `identity` cannot run it."""
+def readable_binaries(folder: Path, identity: RunAs, below: Path, unfinished: Path) -> Path:
+    """Return `folder`, or a copy of its tree in `below/programs` when `identity` cannot run it.
+
+    Args:
+        unfinished: where the copy is made before it gets its name.
+    """
     tree = folder.parent
     copy = below / "programs" / tree.parent.name / tree.name / "bin"
     if (copy / "postgres").exists():
@@ -108,12 +112,14 @@ def readable_binaries(folder: Path, identity: RunAs, below: Path) -> Path:
             return folder
     except PermissionError:
         pass
-    shutil.copytree(tree, copy.parent, symlinks=True)
+    shutil.copytree(tree, unfinished / tree.parent.name / tree.name, symlinks=True)
     libraries = tree.parent.parent / f"{tree.parent.name}.libs"
     if libraries.is_dir():
-        shutil.copytree(libraries, below / "programs" / libraries.name, symlinks=True)
+        shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
     if identity.owner is not None:
-        give(below / "programs", identity.owner)
+        give(unfinished, identity.owner)
+    shutil.rmtree(below / "programs", ignore_errors=True)
+    unfinished.rename(below / "programs")
     return copy
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 import subprocess
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import psycopg
 
 from libs.db.binaries import EmbeddedPostgresError, RunAs
+from libs.db.data_directory import DataDirectory
 
 _BUILTIN_LOCALE_SINCE = 17
 _IO_METHOD_SINCE = 18
@@ -50,15 +50,21 @@ def refuse_other_version(data: Path, version: int, programs: Path) -> None:
     marker = data / "PG_VERSION"
     if marker.exists() and (made_by := marker.read_text().strip()) != str(version):
         raise EmbeddedPostgresError(
-            f"`{data}` was made by PostgreSQL {made_by}, the programs in `{programs}` are {version}: a newer"
-            f" version does not read it; dump it with the `pg_dump` of {made_by} and load it into a new folder"
+            f"`{data}` was made by PostgreSQL {made_by}, the programs in `{programs}` are of {version}: one"
+            f" does not read the other's; dump it with the `pg_dump` of {made_by}, load it into a new folder"
         )
 
 
 def initialise(
-    programs: Path, identity: RunAs, data: Path, *, user: str, password: str | None, version: int
+    programs: Path,
+    identity: RunAs,
+    directory: DataDirectory,
+    *,
+    user: str,
+    password: str | None,
+    version: int,
 ) -> None:
-    """Make a cluster in `data`, all or nothing.
+    """Make the cluster of `directory`, all or nothing.
 
     Args:
         password: of `user`; None trusts every local connection.
@@ -66,31 +72,31 @@ def initialise(
     words = [str(programs / "initdb"), "-U", user, "-E", "UTF8", "--no-locale", "--no-instructions"]
     if version >= _BUILTIN_LOCALE_SINCE:
         words += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    unfinished = data.with_name(f"unfinished-{secrets.token_hex(4)}")
-    secret = data.with_name("initial-password")
+    data, secret = directory.unfinished(), directory.unfinished()
+    if password is None:
+        words += ["-A", "trust", "--no-sync"]
+    else:
+        descriptor = os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(password)
+        if identity.owner is not None:
+            os.chown(secret, *identity.owner)
+        words += ["-A", "scram-sha-256", "--pwfile", str(secret)]
+    command = [*identity.prefix, *words, "-D", str(data)]
     try:
-        if password is None:
-            words += ["-A", "trust", "--no-sync"]
-        else:
-            descriptor = os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(password)
-            if identity.owner is not None:
-                os.chown(secret, *identity.owner)
-            words += ["-A", "scram-sha-256", "--pwfile", str(secret)]
-        done = subprocess.run(  # noqa: S603 — our own program
-            [*identity.prefix, *words, "-D", str(unfinished)],
+        done = subprocess.run(  # noqa: S603 - our own program
+            command,
             capture_output=True,
             text=True,
             check=False,
-            cwd=data.parent,
+            cwd=directory.path,
             **identity.options(),  # type: ignore[call-overload]
         )
     finally:
         secret.unlink(missing_ok=True)
     if done.returncode:
         raise EmbeddedPostgresError(f"`initdb` failed: {done.stderr.strip()[-500:]}")
-    unfinished.rename(data)
+    data.rename(directory.path / "cluster")
 
 
 def stop_orphan(programs: Path, identity: RunAs, data: Path) -> None:
@@ -112,13 +118,13 @@ def stop_orphan(programs: Path, identity: RunAs, data: Path) -> None:
 
 
 def _command_line(pid: int) -> str:
-    path = Path(f"/proc/{pid}/cmdline")
-    if path.exists():
-        return path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    shown = subprocess.run(
-        ["/bin/ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False
-    )
-    return shown.stdout
+    if Path("/proc/self").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            return ""
+    command = ["/bin/ps", "-p", str(pid), "-o", "command="]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603 - a number
 
 
 def await_answer(process: subprocess.Popen[bytes], url: str, data: Path, *, seconds: float) -> bool:

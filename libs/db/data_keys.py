@@ -40,7 +40,7 @@ DATA_KEYS_DDL = (
     """,
     "CREATE UNIQUE INDEX data_keys_current ON data_keys (account, purpose) WHERE current",
 )
-"""The table of data keys, for a service's migration: `for statement in DATA_KEYS_DDL: op.execute(statement)`."""
+"""The table of data keys, for a migration: `for statement in DATA_KEYS_DDL: op.execute(statement)`."""
 
 _PAGE = 500
 
@@ -61,7 +61,7 @@ def data_keys_table(metadata: MetaData) -> Table:
 
 
 _KEYS = data_keys_table(MetaData())
-_COLUMNS = (_KEYS.c.account, _KEYS.c.purpose, _KEYS.c.id, _KEYS.c.wrapped)
+_SELECT = select(_KEYS.c.account, _KEYS.c.purpose, _KEYS.c.id, _KEYS.c.wrapped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +85,12 @@ class SqlDataKeys:
         self._database = database
 
     async def current(self, account: str, purpose: str) -> SqlStoredKey | None:
-        query = select(*_COLUMNS).where(
-            _KEYS.c.account == account, _KEYS.c.purpose == purpose, _KEYS.c.current
-        )
+        query = _SELECT.where(_KEYS.c.account == account, _KEYS.c.purpose == purpose, _KEYS.c.current)
         async with self._database.transaction(read_only=True) as connection:
             return _stored((await connection.execute(query)).one_or_none())
 
     async def find(self, account: str, key_id: bytes) -> SqlStoredKey | None:
-        query = select(*_COLUMNS).where(_KEYS.c.account == account, _KEYS.c.id == key_id)
+        query = _SELECT.where(_KEYS.c.account == account, _KEYS.c.id == key_id)
         async with self._database.transaction(read_only=True) as connection:
             return _stored((await connection.execute(query)).one_or_none())
 
@@ -111,7 +109,7 @@ class SqlDataKeys:
                 .values(row)
                 .on_conflict_do_nothing(index_elements=["account", "purpose"], index_where=_KEYS.c.current)
             )
-            found = await connection.execute(select(*_COLUMNS).where(*place))
+            found = await connection.execute(_SELECT.where(*place))
             return SqlStoredKey(*found.one())
 
     async def reserve(self, account: str, key_id: bytes, writes: int) -> int:
@@ -149,7 +147,7 @@ class SqlDataKeys:
         last: tuple[str, bytes] = ("", b"")
         while True:
             after = (_KEYS.c.account > last[0]) | ((_KEYS.c.account == last[0]) & (_KEYS.c.id > last[1]))
-            query = select(*_COLUMNS).where(after).order_by(_KEYS.c.account, _KEYS.c.id).limit(_PAGE)
+            query = _SELECT.where(after).order_by(_KEYS.c.account, _KEYS.c.id).limit(_PAGE)
             async with self._database.transaction(read_only=True) as connection:
                 page = [SqlStoredKey(*row) for row in await connection.execute(query)]
             for key in page:
@@ -159,5 +157,5 @@ class SqlDataKeys:
             last = (page[-1].account, page[-1].id)
 
 
-def _stored(row: Row[Any] | None) -> SqlStoredKey | None:
+def _stored(row: Row[Any, Any, Any, Any] | None) -> SqlStoredKey | None:
     return None if row is None else SqlStoredKey(*row)

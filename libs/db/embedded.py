@@ -7,19 +7,13 @@ passwords (scram-sha-256) and writes as a production server does.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import hmac
-import os
-import secrets
-import shutil
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 import psycopg
 from psycopg import sql
@@ -33,6 +27,7 @@ from libs.db.cluster import (
     server_settings,
     stop_orphan,
 )
+from libs.db.data_directory import DataDirectory
 
 _SUPERUSER = "setlist_admin"
 _STARTS = 3
@@ -47,8 +42,8 @@ class EmbeddedPostgres:
         durable: passwords and fsync; only with a folder.
         port: 0 picks a free one.
 
-    Use it as a context manager, or `start` and `stop`. Start it from a thread that lives as long as the server
-    should (see `libs.db.binaries.run_as`).
+    Use it as a context manager, or `start` and `stop`. Start it from a thread that lives as long as the
+    server should (see `libs.db.binaries.run_as`).
     """
 
     def __init__(self, data_dir: Path | None = None, durable: bool = False, *, port: int = 0) -> None:
@@ -57,8 +52,7 @@ class EmbeddedPostgres:
         self._given = data_dir
         self._durable = durable
         self._wanted_port = port
-        self._directory: Path | None = None
-        self._lock: IO[bytes] | None = None
+        self._directory: DataDirectory | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._secret = ""
         self.port = 0
@@ -75,8 +69,9 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError("this PostgreSQL has been started already")
         identity = run_as()
         try:
-            self._open_directory(identity)
-            self._start(identity)
+            self._directory = DataDirectory(self._given)
+            self._directory.open(identity)
+            self._start(identity, self._directory)
         except BaseException:
             self.stop()
             raise
@@ -92,12 +87,9 @@ class EmbeddedPostgres:
                 self._process.send_signal(signal.SIGQUIT)
                 self._process.wait(10)
             self._process = None
-        if self._directory is not None and self._given is None:
-            shutil.rmtree(self._directory, ignore_errors=True)
-        self._directory = None
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        if self._directory is not None:
+            self._directory.close()
+            self._directory = None
 
     def url(self, database: str, *, role: str | None = None, superuser: bool = False) -> str:
         """Return the address of `database` for `role` (its namesake by default) or for the superuser."""
@@ -137,10 +129,8 @@ class EmbeddedPostgres:
     ) -> None:
         self.stop()
 
-    @contextlib.contextmanager
-    def _admin(self):  # type: ignore[no-untyped-def]
-        with psycopg.connect(self.url("postgres", superuser=True), autocommit=True) as connection:
-            yield connection
+    def _admin(self) -> psycopg.Connection:
+        return psycopg.connect(self.url("postgres", superuser=True), autocommit=True)
 
     def _create_role(self, connection: psycopg.Connection, role: str, create_databases: bool) -> None:
         if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is not None:
@@ -156,64 +146,24 @@ class EmbeddedPostgres:
     def _password(self, role: str) -> str:
         return hmac.new(self._secret.encode(), role.encode(), hashlib.sha256).hexdigest()
 
-    def _open_directory(self, identity: RunAs) -> None:
-        if self._given is None:
-            self._directory = Path(tempfile.mkdtemp(prefix="setlist-pg-"))
-        else:
-            self._directory = self._given.resolve()
-            self._directory.mkdir(parents=True, exist_ok=True)
-            self._lock_directory(self._directory)
-        if identity.owner is not None:
-            os.chown(self._directory, *identity.owner)
-        reach = subprocess.run(  # noqa: S603 — a program of the system
-            [*identity.prefix, "/usr/bin/env", "test", "-w", str(self._directory)],
-            check=False,
-            cwd="/",
-            **identity.options(),  # type: ignore[call-overload]
-        )
-        if reach.returncode:
-            raise EmbeddedPostgresError(
-                f"PostgreSQL runs as `nobody`, who cannot reach `{self._directory}`: choose a folder whose parents"
-                " everybody may enter"
-            )
-
-    def _lock_directory(self, directory: Path) -> None:
-        known = {"lock", "secret", "cluster", "log", "programs", "initial-password"}
-        if strangers := sorted({path.name for path in directory.iterdir()} - known):
-            raise EmbeddedPostgresError(f"`{directory}` is not a folder of ours: it holds `{strangers[0]}`")
-        self._lock = (directory / "lock").open("ab")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise EmbeddedPostgresError(f"another process uses the PostgreSQL in `{directory}`") from None
-
-    def _load_secret(self, directory: Path) -> None:
-        path = directory / "secret"
-        if not path.exists():
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_hex(32))
-        self._secret = path.read_text()
-
-    def _start(self, identity: RunAs) -> None:
-        directory = self._directory
-        if directory is None:
-            raise EmbeddedPostgresError("no folder")
+    def _start(self, identity: RunAs, directory: DataDirectory) -> None:
         programs = binaries()
         self.version = major_version(programs)
-        data = directory / "cluster"
+        data = directory.path / "cluster"
         refuse_other_version(data, self.version, programs)
-        programs = readable_binaries(programs, identity, directory)
+        programs = readable_binaries(programs, identity, directory.path, directory.unfinished())
         if self._durable:
-            self._load_secret(directory)
+            self._secret = directory.secret()
         if not (data / "PG_VERSION").exists():
             password = self._password(_SUPERUSER) if self._durable else None
-            initialise(programs, identity, data, user=_SUPERUSER, password=password, version=self.version)
+            initialise(
+                programs, identity, directory, user=_SUPERUSER, password=password, version=self.version
+            )
         stop_orphan(programs, identity, data)
         settings = server_settings(self.version, durable=self._durable)
         for left in reversed(range(_STARTS)):
             self.port = self._wanted_port or free_port()
-            with (directory / "log").open("wb") as log:
+            with (directory.path / "log").open("wb") as log:
                 self._process = subprocess.Popen(  # noqa: S603 — our own program
                     [
                         *identity.prefix,
@@ -227,7 +177,7 @@ class EmbeddedPostgres:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    cwd=directory,
+                    cwd=directory.path,
                     **identity.options(),  # type: ignore[call-overload]
                 )
             if await_answer(self._process, self.url("postgres", superuser=True), data, seconds=20):
@@ -235,5 +185,5 @@ class EmbeddedPostgres:
             self._process.wait()
             self._process = None
             if not left or self._wanted_port:
-                text = (directory / "log").read_text(errors="replace").strip()
+                text = (directory.path / "log").read_text(errors="replace").strip()
                 raise EmbeddedPostgresError(f"PostgreSQL ended at start on port {self.port}: {text[-500:]}")

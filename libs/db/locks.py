@@ -80,8 +80,8 @@ async def advisory_lock(connection: AsyncConnection, name: str) -> None:
 async def take_lease(connection: AsyncConnection, name: str, holder: str, seconds: float) -> Lease | None:
     """Take or renew the lease `name`; None while another holder's one lasts.
 
-    The same holder renews without a new fence while its lease lasts; after it ended, everybody gets a new one.
-    Commit before the work begins. Uses `clock_timestamp()`, never a replica's clock.
+    The same holder renews without a new fence while its lease lasts; after it ended, everybody gets a new
+    one. Commit before the work begins. Uses `clock_timestamp()`, never a replica's clock.
     """
     until = func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
     ended = _LEASES.c.expires_at <= func.clock_timestamp()

@@ -48,7 +48,8 @@ def migrate(url: str, package: str, *, phase: Phase = "all", wait_seconds: float
         the revisions that this call applied, oldest first.
 
     Raises:
-        MigrationError: a script is badly named, or did not get its lock in time; those before it stay applied.
+        MigrationError: a script is badly named, or did not get its lock in time; those before it stay
+            applied.
     """
     scripts = load_scripts(package)
     engine = create_engine(

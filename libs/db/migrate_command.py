@@ -28,7 +28,8 @@ def main(package: str, prefix: str, arguments: Sequence[str] | None = None) -> i
         arguments: words of the command line; the process's by default.
 
     Returns:
-        the exit code: 0 done (or, with `--check`, nothing to do), 1 failed or something to do, 2 bad settings.
+        the exit code: 0 done (or, with `--check`, nothing to do), 1 failed or something to do, 2 bad
+        settings.
     """
     variable = f"{prefix}DATABASE_URL"
     parser = argparse.ArgumentParser(

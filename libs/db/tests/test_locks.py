@@ -15,6 +15,12 @@ async def take(database: Database, name: str, holder: str, seconds: float = 60) 
         return await take_lease(connection, name, holder, seconds)
 
 
+async def take_soon(database: Database, name: str, holder: str) -> Lease | None:
+    async with database.transaction() as connection:
+        await connection.execute(text("SET LOCAL lock_timeout = '50ms'"))
+        return await take_lease(connection, name, holder, 60)
+
+
 async def holds(database: Database, lease: Lease) -> bool:
     async with database.transaction() as connection:
         return await holds_lease(connection, lease)
@@ -64,9 +70,7 @@ async def test_a_lease_that_is_checked_cannot_be_taken_before_the_commit(databas
     async with database.transaction() as writer:
         assert await holds_lease(writer, lease)
         with pytest.raises(ConcurrentChangeError):
-            async with database.transaction() as other:
-                await other.execute(text("SET LOCAL lock_timeout = '50ms'"))
-                await take_lease(other, "five", "a", 60)
+            await take_soon(database, "five", "a")
 
 
 async def test_an_advisory_lock_ends_with_its_transaction(database: Database) -> None:
