@@ -29,6 +29,7 @@ class ServiceSettings(BaseSettings):
         tls_cert_file: PEM of this service's certificate and chain; all three TLS files or none.
         trust_domain: SPIFFE trust domain of every peer.
         namespace: Kubernetes namespace in the SPIFFE ids.
+        issuer: `iss` of all our tokens; read from `SETLIST_ISSUER`.
         zendesk_url_template: base URL of an account, with `{subdomain}`; read from `ZENDESK_URL_TEMPLATE`.
         page_token_key: signs page tokens; the same on every replica.
         drain_lag_seconds: from NOT_SERVING to the refusal of new calls.
@@ -51,6 +52,7 @@ class ServiceSettings(BaseSettings):
     policy_address: str | None = None
     assignment_address: str | None = None
     privacy_address: str | None = None
+    issuer: str = Field(default="https://auth.setlist.local", validation_alias="SETLIST_ISSUER")
     zendesk_url_template: str = Field(
         default="https://{subdomain}.zendesk.com", validation_alias="ZENDESK_URL_TEMPLATE"
     )

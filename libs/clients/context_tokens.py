@@ -1,0 +1,88 @@
+"""Context tokens for calls to other services, fetched from auth and reused for half their life."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from libs.clients.channels import Channels
+from libs.kernel.clock import Clock
+from libs.kernel.ids import AccountId, account_name
+from setlist.auth.v1 import auth_service_pb2 as messages
+from setlist.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+
+AUTH = messages.DESCRIPTOR.services_by_name["AuthService"]
+REUSE = timedelta(seconds=30)
+_MAXIMUM = 10_000
+Metadata = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The two credentials of a person who acts through the edge.
+
+    Attributes:
+        installation_token: from the app's hidden setting.
+        session_token: from the signed URL.
+    """
+
+    installation_token: str
+    session_token: str
+
+
+class ContextTokens:
+    """Fetches and caches context tokens.
+
+    Args:
+        channels: to auth.
+        service: our own name: the job in whose name we act.
+        clock: token times.
+    """
+
+    def __init__(self, channels: Channels, service: str, clock: Clock) -> None:
+        self._channels = channels
+        self._service = service
+        self._clock = clock
+        self._cache: OrderedDict[tuple[object, str], tuple[datetime, str, AccountId]] = OrderedDict()
+        self._asking: dict[tuple[object, str], asyncio.Lock] = {}
+
+    async def job(self, account: AccountId, audience: str) -> Metadata:
+        """Return metadata for a call in our own name."""
+        request = messages.ExchangeContextRequest(
+            account=account_name(account), job=self._service, audience=audience
+        )
+        token, _ = await self._token((account, audience), request)
+        return (("authorization", f"Bearer {token}"),)
+
+    async def person(self, person: Person, audience: str) -> tuple[Metadata, AccountId]:
+        """Return metadata for a call in a person's name, and the person's account.
+
+        Raises:
+            grpc.aio.AioRpcError: UNAUTHENTICATED when a credential is dead.
+        """
+        request = messages.ExchangeContextRequest(
+            installation_token=person.installation_token,
+            session_token=person.session_token,
+            audience=audience,
+        )
+        token, account = await self._token((person, audience), request)
+        return (("authorization", f"Bearer {token}"),), account
+
+    async def _token(
+        self, key: tuple[object, str], request: messages.ExchangeContextRequest
+    ) -> tuple[str, AccountId]:
+        async with self._asking.setdefault(key, asyncio.Lock()):
+            known = self._cache.get(key)
+            now = self._clock.now()
+            if known is not None and now - REUSE < known[0] <= now:
+                return known[1], known[2]
+            stub = AuthServiceStub(self._channels.to("auth", [AUTH]))
+            answer = await stub.ExchangeContext(request)
+            account = AccountId(answer.account.removeprefix("accounts/"))
+            self._cache[key] = (now, answer.context_token, account)
+            while len(self._cache) > _MAXIMUM:
+                old, _ = self._cache.popitem(last=False)
+                self._asking.pop(old, None)
+            return answer.context_token, account

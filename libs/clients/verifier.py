@@ -1,0 +1,63 @@
+"""Verifies context tokens with auth's keys."""
+
+from __future__ import annotations
+
+import json
+
+import grpc
+
+from libs.clients.channels import Channels
+from libs.crypto.context import ContextVerifier
+from libs.crypto.keys import KeySet
+from libs.kernel.clock import Clock
+from libs.kernel.errors import DependencyUnavailableError
+from libs.rpc.identity import VerifiedContext
+from setlist.auth.v1 import auth_resources_pb2 as resources
+from setlist.auth.v1 import auth_service_pb2 as messages
+from setlist.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+
+AUTH = messages.DESCRIPTOR.services_by_name["AuthService"]
+
+
+class ContextKeys:
+    """Implements `libs.rpc.identity.ContextVerifier` over the key set that auth serves.
+
+    Args:
+        channels: to auth.
+        issuer: exact value of `iss`.
+        clock: token times.
+    """
+
+    def __init__(self, channels: Channels, issuer: str, clock: Clock) -> None:
+        self._channels = channels
+        self._verifier = ContextVerifier(self._ask, issuer, clock)
+
+    async def _ask(self) -> KeySet:
+        stub = AuthServiceStub(self._channels.to("auth", [AUTH]))
+        try:
+            answer = await stub.GetKeySet(messages.GetKeySetRequest(), timeout=4.0)
+        except grpc.aio.AioRpcError as error:
+            raise DependencyUnavailableError(
+                f"auth does not give its keys: {error.code().name}", metadata={"service": "auth"}
+            ) from error
+        keys = [json.loads(k.jwk_json) for k in answer.keys if k.kind == resources.TOKEN_KIND_CONTEXT]
+        return KeySet.from_jwks({"keys": keys})
+
+    async def verify(self, token: str, audience: str) -> VerifiedContext:
+        claims = await self._verifier.verify(token, audience)
+        return VerifiedContext(
+            claims.account,
+            claims.installation,
+            claims.subject,
+            claims.peer,
+            claims.role,
+            claims.custom_role_id,
+        )
+
+    async def probe(self) -> str | None:
+        """Return why no token can be verified now, None when they can."""
+        return await self._verifier.probe()
+
+    async def watch(self) -> None:
+        """Keep the keys fresh, for ever."""
+        await self._verifier.watch()

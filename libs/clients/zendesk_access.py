@@ -1,0 +1,83 @@
+"""The account's Zendesk access, from auth: only auth refreshes."""
+
+from __future__ import annotations
+
+import httpx2
+
+from libs.clients.channels import Channels
+from libs.kernel.clock import Clock
+from libs.kernel.ids import AccountId, account_name
+from libs.zendesk.budget import RateBudget
+from libs.zendesk.client import ZendeskClient, new_pool
+from libs.zendesk.tokens import Access
+from setlist.auth.v1 import auth_service_pb2 as messages
+from setlist.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+
+AUTH = messages.DESCRIPTOR.services_by_name["AuthService"]
+REUSE_SECONDS = 60.0
+
+
+class AuthTokens:
+    """Implements `libs.zendesk.TokenSupply` for one account."""
+
+    def __init__(self, channels: Channels, account: AccountId, clock: Clock) -> None:
+        self._channels = channels
+        self._account = account
+        self._clock = clock
+        self._known: Access | None = None
+        self._until = 0.0
+
+    async def access(self, known_version: int | None = None) -> Access:
+        now = self._clock.now().timestamp()
+        if self._known is not None and now < self._until and self._known.version > (known_version or 0):
+            return self._known
+        answer = await self._ask(known_version)
+        self._known = Access(answer.access_token, answer.version)
+        ends = answer.expire_time.ToDatetime().timestamp() if answer.HasField("expire_time") else now + 3600
+        self._until = min(now + REUSE_SECONDS, ends)
+        return self._known
+
+    async def _ask(self, known_version: int | None) -> messages.GetZendeskAccessResponse:
+        stub = AuthServiceStub(self._channels.to("auth", [AUTH]))
+        return await stub.GetZendeskAccess(
+            messages.GetZendeskAccessRequest(
+                account=account_name(self._account), known_version=known_version or 0
+            )
+        )
+
+    async def subdomain(self) -> str:
+        """Return the account's subdomain."""
+        return (await self._ask(None)).subdomain
+
+
+class ZendeskClients:
+    """One Zendesk client per account and process.
+
+    Args:
+        channels: to auth.
+        url_template: base URL with `{subdomain}`.
+        clock: business time.
+    """
+
+    def __init__(self, channels: Channels, url_template: str, clock: Clock) -> None:
+        self._channels = channels
+        self._template = url_template
+        self._clock = clock
+        self._pool: httpx2.AsyncClient = new_pool()
+        self._clients: dict[AccountId, ZendeskClient] = {}
+
+    async def of(self, account: AccountId) -> ZendeskClient:
+        """Return the account's client.
+
+        Raises:
+            grpc.aio.AioRpcError: auth holds no working grant for the account.
+        """
+        if account not in self._clients:
+            tokens = AuthTokens(self._channels, account, self._clock)
+            base = self._template.format(subdomain=await tokens.subdomain())
+            self._clients[account] = ZendeskClient(base, tokens, self._pool, self._clock, RateBudget())
+        return self._clients[account]
+
+    async def close(self) -> None:
+        """Close the connection pool."""
+        await self._pool.aclose()

@@ -1,0 +1,1 @@
+"""How a service answers about people: its data map, and the participant contract over it."""

@@ -1,0 +1,1 @@
+"""Zendesk grants, installations, sessions and our own tokens."""

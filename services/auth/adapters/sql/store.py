@@ -1,0 +1,59 @@
+"""Auth's store on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+
+from sqlalchemy import text
+
+from libs.db.engine import Database
+from libs.kernel.ids import AccountId
+from services.auth.adapters.sql import installations
+from services.auth.adapters.sql.audit import SqlAudit
+from services.auth.adapters.sql.grants import SqlGrants
+from services.auth.adapters.sql.sessions import SqlAuthorizations, SqlSessions
+from services.auth.app.ports import Transaction
+from services.auth.domain.installation import Installation, InstallationState
+
+
+class SqlStore:
+    """Implements the port `Store`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def transaction(self, account: AccountId) -> AbstractAsyncContextManager[Transaction]:
+        return self._transaction(account)
+
+    @asynccontextmanager
+    async def _transaction(self, account: AccountId) -> AsyncIterator[Transaction]:
+        async with self._database.transaction() as connection:
+            yield Transaction(
+                installations.SqlInstallations(connection, account),
+                SqlGrants(connection, account),
+                SqlAuthorizations(connection, account),
+                SqlSessions(connection, account),
+                SqlAudit(connection, account),
+            )
+
+    async def bind(self, installation: Installation) -> Installation:
+        async with self._database.transaction() as connection:
+            return await installations.bind(connection, installation)
+
+    async def use_once(self, key: bytes, until: datetime) -> bool:
+        async with self._database.transaction() as connection:
+            done = await connection.execute(
+                text(
+                    "INSERT INTO used_signed_urls (key, expires_at) VALUES (:key, :until) ON CONFLICT DO NOTHING"
+                ),
+                {"key": key, "until": until},
+            )
+            return bool(done.rowcount)
+
+    async def installations(
+        self, after: AccountId | None, limit: int, state: InstallationState | None
+    ) -> Sequence[Installation]:
+        async with self._database.transaction() as connection:
+            return await installations.page(connection, after, limit, state)

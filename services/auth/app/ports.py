@@ -1,0 +1,259 @@
+"""What auth's use cases need from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from libs.kernel.ids import AccountId, UserId
+from services.auth.domain.authorization import Authorization
+from services.auth.domain.grant import Grant
+from services.auth.domain.installation import Installation, InstallationState
+from services.auth.domain.session import Session
+
+
+class Installations(Protocol):
+    """Installations by account."""
+
+    async def get(self, *, for_update: bool = False) -> Installation | None:
+        """Return the account's installation."""
+        ...
+
+    async def put(self, installation: Installation) -> None:
+        """Write the account's installation."""
+        ...
+
+
+class Grants(Protocol):
+    """Grants by account."""
+
+    async def get(self) -> Grant | None:
+        """Return the account's grant."""
+        ...
+
+    async def replace(self, grant: Grant, *, expected_version: int) -> bool:
+        """Write a new pair; False when the stored version is another one. Ends the lease."""
+        ...
+
+    async def take_lease(self, version: int, owner: str, intent: str, seconds: float) -> bool:
+        """Take the right to refresh this version, on the database's clock; False when somebody has it."""
+        ...
+
+    async def mark(self, version: int, state: str) -> None:
+        """Set the state of this version and end the lease; nothing when the version moved on."""
+        ...
+
+    async def delete(self) -> None:
+        """Destroy the account's grant."""
+        ...
+
+
+class Authorizations(Protocol):
+    """Authorisations under way."""
+
+    async def add(self, authorization: Authorization) -> None:
+        """Keep one."""
+        ...
+
+    async def by_ticket(self, ticket_hash: bytes) -> Authorization | None:
+        """Return the one whose popup this ticket opens, locked."""
+        ...
+
+    async def by_state(self, state_hash: bytes) -> Authorization | None:
+        """Return the one this state belongs to, locked."""
+        ...
+
+    async def put(self, authorization: Authorization) -> None:
+        """Write a changed one."""
+        ...
+
+
+class Sessions(Protocol):
+    """Sessions by token hash."""
+
+    async def add(self, session: Session) -> None:
+        """Keep one."""
+        ...
+
+    async def get(self, token_hash: bytes) -> Session | None:
+        """Return one."""
+        ...
+
+    async def touch(self, token_hash: bytes, seen_at: datetime) -> None:
+        """Remember that it was used."""
+        ...
+
+    async def delete(self, token_hash: bytes) -> None:
+        """End one."""
+        ...
+
+
+class Audit(Protocol):
+    """The account's audit chain."""
+
+    async def record(
+        self, actor: str, action: str, outcome: str, facts: Mapping[str, str], at: datetime
+    ) -> None:
+        """Append one event, chained to the one before."""
+        ...
+
+    async def page(self, after: int, limit: int) -> Sequence[AuditRow]:
+        """Return events after a sequence number, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One event of the chain."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    action: str
+    outcome: str
+    facts: Mapping[str, str]
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One transaction on one account's rows."""
+
+    installations: Installations
+    grants: Grants
+    authorizations: Authorizations
+    sessions: Sessions
+    audit: Audit
+
+
+class Store(Protocol):
+    """Auth's own data."""
+
+    def transaction(self, account: AccountId) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction: a clean exit commits, an exception rolls back."""
+        ...
+
+    async def bind(self, installation: Installation) -> Installation:
+        """Return the installation of (app, subdomain, installation id), or keep this one at first sight."""
+        ...
+
+    async def use_once(self, key: bytes, until: datetime) -> bool:
+        """Remember a signed URL; False when it was used before. Survives kill -9 and a second replica."""
+        ...
+
+    async def installations(
+        self, after: AccountId | None, limit: int, state: InstallationState | None
+    ) -> Sequence[Installation]:
+        """Return installations over all accounts, ordered by account."""
+        ...
+
+
+class Sealer(Protocol):
+    """Envelope encryption of one account's values."""
+
+    async def seal(
+        self, account: str, purpose: str, table: str, column: str, row: str, plaintext: bytes
+    ) -> bytes:
+        """Encrypt a value, bound to its place."""
+        ...
+
+    async def open(
+        self, account: str, purpose: str, table: str, column: str, row: str, sealed: bytes
+    ) -> bytes:
+        """Decrypt a value of that place."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What Zendesk's token endpoint answered.
+
+    Attributes:
+        access_seconds: life of the access token; None = never ends.
+        refresh_seconds: life of the refresh token.
+        scopes: granted.
+    """
+
+    access: str
+    refresh: str | None
+    access_seconds: int | None
+    refresh_seconds: int | None
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ZendeskPerson:
+    """A user at Zendesk.
+
+    Attributes:
+        role: admin, agent or end_user.
+    """
+
+    id: UserId
+    role: str
+    name: str = ""
+    email: str = ""
+    custom_role_id: int | None = None
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteInstallation:
+    """Zendesk's view of our installation."""
+
+    enabled: bool
+    group_restrictions: tuple[int, ...]
+    role_restrictions: tuple[int, ...]
+
+
+class RefreshLostError(Exception):
+    """Whether a refresh happened at Zendesk is unknown."""
+
+
+class GrantDeadError(Exception):
+    """Zendesk says that the grant is dead (`invalid_grant`, or 401)."""
+
+
+class Zendesk(Protocol):
+    """What auth asks Zendesk. `base` is the account's address."""
+
+    async def exchange_code(self, base: str, code: str, verifier: str) -> TokenPair:
+        """Exchange an authorisation code. Raises ZendeskRefusedError or DependencyUnavailableError."""
+        ...
+
+    async def refresh(self, base: str, refresh_token: str) -> TokenPair:
+        """Refresh once, without retries.
+
+        Raises:
+            GrantDeadError: Zendesk refused it.
+            RefreshLostError: unknown whether it happened.
+            DependencyUnavailableError: it certainly did not.
+        """
+        ...
+
+    async def alive(self, base: str, access: str) -> bool:
+        """Tell whether an access token still works (`tokens/current`)."""
+        ...
+
+    async def myself(self, base: str, access: str) -> ZendeskPerson | None:
+        """Return the token's user; None for the anonymous answer."""
+        ...
+
+    async def person(self, base: str, access: str, user: UserId) -> ZendeskPerson | None:
+        """Return a user; None when there is none. Raises GrantDeadError."""
+        ...
+
+    async def installation(self, base: str, access: str, installation_id: int) -> RemoteInstallation:
+        """Return our installation."""
+        ...
+
+    async def write_setting(self, base: str, access: str, installation_id: int, token: str) -> None:
+        """Store the installation token as the app's hidden secure setting."""
+        ...
+
+    async def revoke(self, base: str, access: str) -> None:
+        """Revoke the token at Zendesk; also fine when it is dead already."""
+        ...

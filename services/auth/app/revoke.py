@@ -1,0 +1,93 @@
+"""RevokeInstallation, RevokeSession, RevokeToken: raising the generation ends every token at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from libs.crypto.errors import InvalidTokenError
+from libs.kernel.clock import Clock
+from libs.kernel.errors import NotFoundError
+from libs.kernel.ids import AccountId, account_name
+from services.auth.app.ports import Store, Zendesk
+from services.auth.app.roles import Roles
+from services.auth.app.secrets_of import account_in, hash_of
+from services.auth.app.token_keys import TokenKeys
+from services.auth.app.zendesk_access import GetZendeskAccess
+from services.auth.domain.errors import NotAuthorizedError, ReauthorizationNeededError
+from services.auth.domain.installation import Installation, InstallationState
+
+
+class Revoke:
+    """Ends installations, sessions and tokens."""
+
+    def __init__(
+        self,
+        store: Store,
+        zendesk: Zendesk,
+        access: GetZendeskAccess,
+        roles: Roles,
+        keys: TokenKeys,
+        clock: Clock,
+        url_template: str,
+    ) -> None:
+        self._store = store
+        self._zendesk = zendesk
+        self._access = access
+        self._roles = roles
+        self._keys = keys
+        self._clock = clock
+        self._template = url_template
+
+    async def installation(
+        self, account: AccountId, actor: str, *, validate_only: bool = False
+    ) -> Installation:
+        """Revoke the grant at Zendesk first, then everything of ours.
+
+        Raises:
+            NotFoundError: no such account.
+            DependencyUnavailableError: Zendesk does not answer; nothing was revoked.
+        """
+        async with self._store.transaction(account) as tx:
+            found = await tx.installations.get()
+        if found is None:
+            raise NotFoundError("no such account", metadata={"name": account_name(account)})
+        if validate_only or found.state is InstallationState.REVOKED:
+            return found
+        try:
+            access = await self._access(account)
+            await self._zendesk.revoke(self._template.format(subdomain=found.subdomain), access.token)
+        except (NotAuthorizedError, ReauthorizationNeededError):
+            pass  # nothing to revoke upstream
+        now = self._clock.now()
+        async with self._store.transaction(account) as tx:
+            mine = await tx.installations.get(for_update=True) or found
+            ended = replace(mine, state=InstallationState.REVOKED, generation=mine.generation + 1)
+            await tx.installations.put(ended)
+            await tx.grants.delete()
+            await tx.audit.record(
+                actor, "installation.revoked", "ok", {"generation": str(ended.generation)}, now
+            )
+        self._roles.forget(account)
+        return ended
+
+    async def session(self, token: str) -> None:
+        """End a session; an unknown one is no error."""
+        account = account_in(token)
+        if account is not None:
+            async with self._store.transaction(account) as tx:
+                await tx.sessions.delete(hash_of(token))
+
+    async def token(self, token: str, actor: str) -> None:
+        """Revoke what a token stands for (RFC 7009): a session, or all tokens of an installation."""
+        if account_in(token) is not None:
+            await self.session(token)
+            return
+        try:
+            claims = self._keys.read_installation_token(token, self._clock.now())
+        except InvalidTokenError:
+            return
+        async with self._store.transaction(claims.account) as tx:
+            mine = await tx.installations.get(for_update=True)
+            if mine is not None and claims.generation >= mine.generation:
+                await tx.installations.put(replace(mine, generation=mine.generation + 1))
+                await tx.audit.record(actor, "installation_token.revoked", "ok", {}, self._clock.now())

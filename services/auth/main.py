@@ -1,0 +1,115 @@
+"""Starts auth: `python -m services.auth.main`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import grpc
+
+from libs.crypto.envelope import Envelope, EnvironmentKeyProvider, FileKeyProvider, KeyProvider, new_key_text
+from libs.crypto.keys import KeySet
+from libs.db.data_keys import SqlDataKeys
+from libs.kernel.ids import RandomIds
+from libs.participant.servicer import SERVICE as PARTICIPANT
+from libs.participant.servicer import ParticipantServicer
+from libs.participant.sql import SqlSubjects
+from libs.service.definition import Parts, ServiceDefinition, Wiring
+from libs.service.run import run_service
+from libs.telemetry.logs import get_logger
+from libs.zendesk.client import new_pool
+from services.auth.adapters.sql.signing_keys import load_token_keys
+from services.auth.adapters.sql.store import SqlStore
+from services.auth.adapters.sql.subjects import PLACES
+from services.auth.adapters.zendesk import HttpZendesk
+from services.auth.app.authorize import Authorize, OAuthClient
+from services.auth.app.data_map import DATA_MAP
+from services.auth.app.exchange_context import ExchangeContext
+from services.auth.app.open_session import OpenSession
+from services.auth.app.revoke import Revoke
+from services.auth.app.roles import Roles
+from services.auth.app.verify_token import VerifyToken
+from services.auth.app.zendesk_access import GetZendeskAccess
+from services.auth.rpc.peers import AUTH, PEERS
+from services.auth.rpc.servicer import AuthServicer, UseCases
+from services.auth.settings import AuthSettings
+from setlist.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
+from setlist.privacy.v1.participant_service_pb2_grpc import add_ParticipantServiceServicer_to_server
+
+
+def key_provider(settings: AuthSettings) -> KeyProvider:
+    """Return the key-encryption key of the settings; without one, make and keep one beside the database."""
+    if settings.key_encryption_key is not None:
+        return EnvironmentKeyProvider("AUTH_KEY_ENCRYPTION_KEY")
+    path = settings.key_encryption_key_file
+    if path is None:
+        path = settings.state_folder("auth") / "key-encryption-key"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(new_key_text())
+        get_logger().info("no key-encryption key is set: using a file", path=str(path))
+    return FileKeyProvider(path)
+
+
+def app_key_sets(files: dict[int, Path]) -> dict[int, KeySet]:
+    """Read Zendesk's public key of each app."""
+    return {app_id: KeySet.from_pem(path.read_bytes(), algorithm="RS256") for app_id, path in files.items()}
+
+
+async def build(parts: Parts[AuthSettings]) -> Wiring:
+    """Wire auth."""
+    settings, clock = parts.settings, parts.clock
+    ids, template = RandomIds(clock), settings.zendesk_url_template
+    sealer = Envelope(key_provider(settings), SqlDataKeys(parts.database))
+    keys = await load_token_keys(parts.database, sealer, settings.issuer, clock, ids)
+    client = OAuthClient(
+        settings.oauth_client_id,
+        settings.oauth_client_secret.get_secret_value(),
+        settings.oauth_redirect_uri,
+        settings.oauth_scopes,
+    )
+    pool = new_pool()
+    store, zendesk = SqlStore(parts.database), HttpZendesk(pool, client)
+    access = GetZendeskAccess(store, zendesk, sealer, clock, ids, template)
+    roles = Roles(access, zendesk, clock, template)
+    use = UseCases(
+        open_session=OpenSession(store, roles, clock, ids, app_key_sets(settings.app_keys())),
+        authorize=Authorize(store, zendesk, sealer, access, roles, keys, clock, ids, client, template),
+        exchange=ExchangeContext(store, roles, keys, clock),
+        access=access,
+        revoke=Revoke(store, zendesk, access, roles, keys, clock, template),
+        verify=VerifyToken(store, keys, clock),
+        keys=keys,
+        store=store,
+        pages=parts.pages,
+    )
+    participant = ParticipantServicer(DATA_MAP, SqlSubjects(parts.database, PLACES, DATA_MAP))
+
+    def add(server: grpc.aio.Server) -> None:
+        add_AuthServiceServicer_to_server(AuthServicer(use), server)
+        add_ParticipantServiceServicer_to_server(participant, server)
+
+    async def close() -> None:
+        await access.drain()
+        await pool.aclose()
+
+    return Wiring(add, [AUTH, PARTICIPANT], close=close)
+
+
+DEFINITION = ServiceDefinition(
+    name="auth",
+    settings_type=AuthSettings,
+    migrations="services.auth.migrations",
+    minimum_revision="0001",
+    peers=PEERS,
+    build=build,
+    verifies_context=False,
+)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    run_service(DEFINITION)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Auth's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from libs.settings.service import Port, ServiceSettings
+
+
+class AuthSettings(ServiceSettings):
+    """Settings of auth.
+
+    Attributes:
+        app_public_key_files: `{app id}={path}` pairs, separated by commas: Zendesk's public key of each app.
+        key_encryption_key_file: base64 of 32 bytes; wraps every data key.
+        oauth_scopes: separated by blanks.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="AUTH_", extra="ignore", frozen=True)
+
+    port: Port = 7001
+    app_public_key_files: str = ""
+    key_encryption_key_file: Path | None = None
+    key_encryption_key: SecretStr | None = None
+    oauth_client_id: str = "setlist"
+    oauth_client_secret: SecretStr = SecretStr("")
+    oauth_redirect_uri: str = "http://127.0.0.1:8080/oauth/callback"
+    oauth_scopes: str = Field(
+        default="read tickets:write users:write webhooks:write triggers:write apps:write", min_length=1
+    )
+
+    @field_validator("app_public_key_files")
+    @classmethod
+    def _pairs(cls, value: str) -> str:
+        for pair in filter(None, value.split(",")):
+            number, _, path = pair.partition("=")
+            if not number.isdigit() or not path:
+                raise ValueError("must be `app id=path`, separated by commas")
+        return value
+
+    def app_keys(self) -> dict[int, Path]:
+        """Return the key file of each app."""
+        pairs = (pair.partition("=") for pair in filter(None, self.app_public_key_files.split(",")))
+        return {int(number): Path(path) for number, _, path in pairs}
