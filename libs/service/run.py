@@ -15,9 +15,10 @@ import uvloop
 from libs.clients.channels import Channels
 from libs.clients.context_tokens import ContextTokens
 from libs.clients.verifier import ContextKeys
+from libs.db.binaries import EmbeddedPostgresError
 from libs.db.embedded import EmbeddedPostgres
 from libs.db.engine import Database
-from libs.db.migrate import migrate, schema_revision
+from libs.db.migrate import MigrationError, migrate, schema_revision
 from libs.rpc.health import Health, Probe
 from libs.rpc.pages import PageTokens
 from libs.rpc.peers import check_complete
@@ -179,10 +180,13 @@ class _Process:
             return self._settings.database_url.get_secret_value()
         folder = self._settings.state_folder(name)
         server = EmbeddedPostgres(folder / "postgres", durable=True)
-        server.start()
-        stack.callback(server.stop)
-        url = server.create_database(f"setlist_{name}")
-        applied = migrate(url, self._definition.migrations)
+        try:
+            server.start()
+            stack.callback(server.stop)
+            url = server.create_database(f"setlist_{name}")
+            applied = migrate(url, self._definition.migrations)
+        except (EmbeddedPostgresError, MigrationError) as error:
+            raise StartError(str(error)) from error
         self._log.info("no database URL is set: embedded PostgreSQL", folder=str(folder), migrated=applied)
         return url
 

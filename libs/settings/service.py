@@ -91,7 +91,7 @@ class ServiceSettings(BaseSettings):
 
         Root's own home cannot be entered by `nobody`, as whom PostgreSQL then runs: root's is in `/var/lib`.
         """
-        mode = 0o700
+        mode = 0o711 if os.geteuid() == 0 else 0o700
         if self.state_dir is not None:
             folder = self.state_dir
         elif os.geteuid() == 0:
