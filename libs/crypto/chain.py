@@ -2,8 +2,8 @@
 
     hash(n) = SHA-256(hash(n-1) || RFC 8785 bytes of event n),  hash(0) = 32 zero bytes
 
-The canonical form comes from `rfc8785` (Trail of Bits), so that any other implementation of the RFC reproduces
-the chain. Personal values enter an event only as salted commitments or encrypted, never in clear.
+The canonical form comes from `rfc8785` (Trail of Bits), so that any other implementation of the RFC
+reproduces the chain. Personal values enter an event only as salted commitments or encrypted, never in clear.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def canonical(value: object) -> bytes:
     """Return the RFC 8785 bytes of a JSON value.
 
     Raises:
-        ValueError: it holds what JSON or the RFC cannot say: an integer beyond 2^53 - 1 (write a Zendesk id as a
-            text), a NaN, bytes, a key that is no text.
+        ValueError: it holds what JSON or the RFC cannot say: an integer beyond 2^53 - 1 (write a Zendesk id
+            as a text), a NaN, bytes, a key that is no text.
     """
     try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]  # its recursive type; a wrong value raises

@@ -1,4 +1,4 @@
-"""Where wrapped data keys are kept: a small store of its own, whose backups age out sooner than the data's."""
+"""Where wrapped data keys are kept: a small store, whose backups age out sooner than the data's."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DataKeys(Protocol):
     async def add(
         self, account: str, purpose: str, key_id: bytes, wrapped: bytes, replaces: bytes | None
     ) -> StoredKey:
-        """Make a key the current one if the current one is still `replaces`; return the one that is current then.
+        """Make a key the current one if that is still `replaces`; return the one that is current then.
 
         Two replicas that add at once both get the winner's.
         """

@@ -73,7 +73,8 @@ class Envelope:
     Args:
         provider: of key-encryption keys.
         data_keys: store of wrapped data keys.
-        rotate_at_writes: ciphertexts per data key before a new one is made (random nonces: stay far below 2^32).
+        rotate_at_writes: ciphertexts per data key before a new one is made (random nonces: stay far below
+            2^32).
     """
 
     def __init__(

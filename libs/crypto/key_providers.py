@@ -29,7 +29,7 @@ KEY_BYTES = 32
 
 
 def coded(*parts: bytes | str) -> bytes:
-    """Return `parts`, each with its length in front (4 bytes, big-endian), so that ("a","bc") is not ("ab","c")."""
+    """Return `parts`, each with its length in front (4 bytes, big-endian): ("a","bc") is not ("ab","c")."""
     encoded = [part.encode("utf-8") if isinstance(part, str) else part for part in parts]
     return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
 

@@ -41,7 +41,7 @@ def take_apart(text: str, max_bytes: int) -> TokenText:
     Raises:
         InvalidTokenError: `too_long`, `alphabet`, `segments`, `base64` or `json`.
     """
-    if not isinstance(text, str) or len(text) > max_bytes:
+    if len(text) > max_bytes:
         raise InvalidTokenError("too_long")
     if not _ALPHABET.fullmatch(text):
         raise InvalidTokenError("alphabet")

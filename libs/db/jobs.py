@@ -89,7 +89,7 @@ class Jobs:
         """
         retry = procrastinate.RetryStrategy(max_attempts=max_attempts, exponential_wait=backoff_base)
 
-        async def run(context: procrastinate.JobContext, **arguments: str) -> None:
+        async def run(context: procrastinate.JobContext, /, **arguments: str) -> None:
             await handler(JobRun(context.job.id or 0, context.job.attempts, arguments))
 
         self._app.task(name=name, queue=self._service, retry=retry, pass_context=True)(run)
@@ -119,7 +119,9 @@ class Jobs:
             False when a job with the key `unless_waiting` waits already.
         """
         raw = (await connection.get_raw_connection()).driver_connection
-        path = text("SELECT set_config('search_path', :schema || ',' || current_setting('search_path'), true)")
+        path = text(
+            "SELECT set_config('search_path', :schema || ',' || current_setting('search_path'), true)"
+        )
         await connection.execute(path, {"schema": SCHEMA})
         options: dict[str, Any] = {"lock": lock, "queueing_lock": unless_waiting, "connection": raw}
         if after_seconds:

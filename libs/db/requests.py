@@ -140,8 +140,8 @@ class SqlRequests:
             body_hash=hash_body(body),
             response=response,
         )
-        done = await self._connection.execute(statement.on_conflict_do_nothing())
-        if done.rowcount != 1:
+        fresh = statement.on_conflict_do_nothing().returning(_REQUESTS.c.request_id)
+        if (await self._connection.execute(fresh)).scalar_one_or_none() is None:
             raise ConcurrentChangeError("the same request is being answered by another call")
 
     async def forget_before(self, age: timedelta) -> int:

@@ -70,7 +70,7 @@ async def test_a_rolled_back_transaction_takes_its_job_away(queue: Database) -> 
     jobs = Jobs(queue.url, "test")
     jobs.register("test.step", Worked())
 
-    with pytest.raises(RuntimeError, match="no"):
+    with pytest.raises(RuntimeError, match="no"):  # noqa: PT012 - the whole transaction raises
         async with queue.transaction() as connection:
             await jobs.defer(connection, "test.step", {})
             raise RuntimeError("no")
@@ -78,7 +78,9 @@ async def test_a_rolled_back_transaction_takes_its_job_away(queue: Database) -> 
     assert await waiting(queue) == []
 
 
-async def test_a_second_waiting_job_with_the_same_key_is_not_made_and_the_transaction_lives(queue: Database) -> None:
+async def test_a_second_waiting_job_with_the_same_key_is_not_made_and_the_transaction_lives(
+    queue: Database,
+) -> None:
     jobs = Jobs(queue.url, "test")
     jobs.register("test.step", Worked())
 
