@@ -36,6 +36,7 @@ KEEP_HOURS = 30 * 24
 HEARTBEAT_SECONDS = 10.0
 STALLED_SECONDS = 30.0
 RESCUE_SECONDS = 10.0
+POLL_SECONDS = 5.0
 MAXIMUM_RUNS = 5
 
 
@@ -66,14 +67,22 @@ class Jobs:
         service: names the queue, e.g. `privacy`.
         concurrency: jobs that one process runs at a time.
         stalled_seconds: how long a worker may be silent before its jobs are given to others.
+        poll_seconds: new jobs are notified, but retried, rescued and delayed ones are found by polling.
     """
 
     def __init__(
-        self, url: str, service: str, *, concurrency: int = 10, stalled_seconds: float = STALLED_SECONDS
+        self,
+        url: str,
+        service: str,
+        *,
+        concurrency: int = 10,
+        stalled_seconds: float = STALLED_SECONDS,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._service = service
         self._concurrency = concurrency
         self._stalled_seconds = stalled_seconds
+        self._poll_seconds = poll_seconds
         self._url = url
         self._app = self._new_app()
         self._register_cleaning()
@@ -145,6 +154,7 @@ class Jobs:
                 name=self._service,
                 concurrency=self._concurrency,
                 delete_jobs="successful",
+                fetch_job_polling_interval=self._poll_seconds,
                 install_signal_handlers=False,
                 shutdown_graceful_timeout=15,
                 update_heartbeat_interval=min(HEARTBEAT_SECONDS, self._stalled_seconds / 3),

@@ -2,8 +2,10 @@
 
 | `TEST_POSTGRES` | meaning |
 |---|---|
-| `auto` (default) | `TEST_POSTGRES_URL` if set; else a container if an engine answers and has or gets the image; else embedded |
-| `url`, `container`, `embedded` | only that; if it is not there the run fails with the reason, never a skip, never a silent change |
+| `auto` (default) | `TEST_POSTGRES_URL` if set; else a container if an engine answers; else embedded |
+| `url`, `container`, `embedded` | only that; if it is not there the run fails with the reason |
+
+Never a skip, never a silent change.
 """
 
 from __future__ import annotations
@@ -117,8 +119,8 @@ def choose(environment: Mapping[str, str]) -> tuple[Backend, str]:
 def engine_problem(image: str) -> str | None:
     """Return why no container of `image` can be had, in one line; None when it can."""
     try:
-        import docker
-        from docker.errors import DockerException, ImageNotFound
+        import docker  # type: ignore[import-untyped]  # ships no types
+        from docker.errors import DockerException, ImageNotFound  # type: ignore[import-untyped]
     except ImportError as error:
         return f"no container client ({error.name} is not installed)"
     if not _somebody_listens(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"):
@@ -141,7 +143,7 @@ def engine_problem(image: str) -> str | None:
 
 
 def _somebody_listens(host: str) -> bool:
-    """Tell whether a connection to the engine's address opens; the client leaks its socket when it does not."""
+    """Tell whether the engine's address answers; the client leaks its socket when it does not."""
     address = urlsplit(host)
     try:
         if address.scheme == "unix":

@@ -1,7 +1,7 @@
 """pytest plugin: one real PostgreSQL per run, one migrated template per service, one clone per module.
 
-The `conftest.py` at the root of the repository loads it for every test: `pytest_plugins = ("libs.testing.postgres",)`
-(pytest accepts that nowhere else). Nothing is started before a test asks for it.
+The `conftest.py` at the root of the repository loads it for every test, `pytest_plugins = (…,)`: pytest
+accepts that nowhere else. Nothing is started before a test asks for it.
 
     # services/policy/tests/integration/conftest.py
     @pytest.fixture(scope="session")
@@ -14,9 +14,9 @@ The `conftest.py` at the root of the repository loads it for every test: `pytest
     async def test_a_policy_is_kept(database: Database) -> None:
         async with database.transaction() as connection: ...
 
-Fixtures: `postgres` (session), `migrations_package` (session, to be overridden), `fresh_database` (module; call it
-with a package of migrations for the address of a new clone), `database` (module; a `Database` on such a clone).
-The role of every address is a plain one that owns its database.
+Fixtures: `postgres` (session), `migrations_package` (session, to be overridden), `fresh_database` (module;
+call it with a package of migrations for the address of a new clone), `database` (module; a `Database` on such
+a clone). The role of every address is a plain one that owns its database.
 """
 
 from __future__ import annotations

@@ -13,9 +13,26 @@ from hypothesis import strategies as st
 
 from libs.crypto.errors import InvalidTokenError
 from libs.crypto.signer import Signer
-from libs.crypto.tests.tokens_for_tests import CLAIMS, HEADER, KEYS, NOW, PROFILE, SIGNER, START, signed, token
+from libs.crypto.tests.tokens_for_tests import (
+    CLAIMS,
+    HEADER,
+    KEYS,
+    NOW,
+    PROFILE,
+    SIGNER,
+    START,
+    signed,
+    token,
+)
 from libs.crypto.token_text import decode_segment, encode_segment
-from libs.crypto.tokens import KeySet, Profile, VerificationKey, installation_profile, verify, verify_signature
+from libs.crypto.tokens import (
+    KeySet,
+    Profile,
+    VerificationKey,
+    installation_profile,
+    verify,
+    verify_signature,
+)
 
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
@@ -31,7 +48,12 @@ def test_a_good_token_says_who_where_and_for_whom() -> None:
     claims = verify(token(), KEYS, PROFILE, NOW)
 
     assert (claims.account, claims.installation, claims.generation) == ("acc-1", "55", 3)
-    assert (claims.subject, claims.peer, claims.role, claims.custom_role_id) == ("user:123", "edge", "admin", 9)
+    assert (claims.subject, claims.peer, claims.role, claims.custom_role_id) == (
+        "user:123",
+        "edge",
+        "admin",
+        9,
+    )
     assert (claims.kid, claims.audience, claims.token_id) == ("ctx-1", "policy", "5f2b")
     assert claims.expires_at.timestamp() == START + 60
 
@@ -77,7 +99,9 @@ def test_rule_3_exactly_three_segments() -> None:
     assert refusal("") == "segments"
     assert refusal(f"{header}..{signature}") == "signature"  # detached
     assert refusal(signed(HEADER, b"")) == "json"
-    assert refusal(json.dumps({"payload": payload, "protected": header, "signature": signature})) == "alphabet"
+    assert (
+        refusal(json.dumps({"payload": payload, "protected": header, "signature": signature})) == "alphabet"
+    )
 
 
 def test_rule_4_only_canonical_base64url() -> None:
@@ -130,7 +154,9 @@ def test_rule_6_doubled_header_members_are_refused() -> None:
     assert refusal(signed(b'{"alg":"none","alg":"ES256","kid":"ctx-1","typ":"zctx+jwt"}')) == "json"
 
 
-@pytest.mark.parametrize("algorithm", ["none", "None", "nOnE", "", "es256", "HS256", "RS256", "ES384", 7, None, ["ES256"]])
+@pytest.mark.parametrize(
+    "algorithm", ["none", "None", "nOnE", "", "es256", "HS256", "RS256", "ES384", 7, None, ["ES256"]]
+)
 def test_rule_7_only_listed_algorithms(algorithm: object) -> None:
     assert refusal(signed({**HEADER, "alg": algorithm})) == "algorithm"
 
@@ -159,7 +185,9 @@ def test_rule_8_a_foreign_header_may_not_ask_for_what_we_do_not_do(member: str) 
         verify_signature(signed({**HEADER, member: ["x"]}), KEYS, frozenset({"ES256"}), own=False)
     assert caught.value.cause == "header"
 
-    assert verify_signature(signed({**HEADER, "other": 1}), KEYS, frozenset({"ES256"}), own=False).kid == "ctx-1"
+    assert (
+        verify_signature(signed({**HEADER, "other": 1}), KEYS, frozenset({"ES256"}), own=False).kid == "ctx-1"
+    )
 
 
 @pytest.mark.parametrize("kid", ["", 7, None, "k" * 257])
@@ -203,7 +231,10 @@ def test_rule_12_a_key_is_for_one_algorithm() -> None:
     assert refusal(signed({**HEADER, "alg": "EdDSA"})) == "key_algorithm"
     edwards = Signer.generate("ctx-1", "EdDSA")
     assert refusal(token(), KeySet([edwards.public_key()])) == "key_algorithm"
-    assert refusal(signed({**HEADER, "alg": "Ed25519"}, signer=edwards), KeySet([edwards.public_key()])) == "key_algorithm"
+    assert (
+        refusal(signed({**HEADER, "alg": "Ed25519"}, signer=edwards), KeySet([edwards.public_key()]))
+        == "key_algorithm"
+    )
     named = KeySet([VerificationKey("ctx-1", "Ed25519", edwards.public_key().key)])
     assert verify(signed({**HEADER, "alg": "Ed25519"}, signer=edwards), named, PROFILE, NOW).kid == "ctx-1"
 
@@ -243,7 +274,11 @@ def _with_signature(signature: bytes) -> str:
 
 def test_rule_16_only_r_and_s_of_32_bytes_each() -> None:
     good = decode_segment(token().rpartition(".")[2])
-    der = SIGNER.key.sign(b"x", ec.ECDSA(hashes.SHA256())) if isinstance(SIGNER.key, ec.EllipticCurvePrivateKey) else b""
+    der = (
+        SIGNER.key.sign(b"x", ec.ECDSA(hashes.SHA256()))
+        if isinstance(SIGNER.key, ec.EllipticCurvePrivateKey)
+        else b""
+    )
     order = P256_ORDER.to_bytes(32, "big")
 
     for form in (good[:-1], good + b"\0", der, bytes(64), bytes(32) + good[32:], good[:32] + bytes(32)):
@@ -259,7 +294,9 @@ def test_rule_16_rsa_signatures_have_the_length_of_the_modulus() -> None:
     signing_input = ".".join(encode_segment(part) for part in (b'{"alg":"RS256"}', b"{}"))
     signature = private.sign(signing_input.encode(), PKCS1v15(), hashes.SHA256())
 
-    good = verify_signature(f"{signing_input}.{encode_segment(signature)}", keys, frozenset({"RS256"}), own=False)
+    good = verify_signature(
+        f"{signing_input}.{encode_segment(signature)}", keys, frozenset({"RS256"}), own=False
+    )
     assert good.payload == b"{}"
     for form in (signature[1:], b"\0" + signature):
         with pytest.raises(InvalidTokenError) as caught:
@@ -294,7 +331,7 @@ def test_rule_19_times_are_numbers(name: str, value: object) -> None:
 
 
 def test_rule_19_fractions_are_times_too() -> None:
-    assert verify(token({"iat": START - 0.5, "exp": START + 59.5}), KEYS, PROFILE, NOW)
+    assert verify(token({"iat": START - 0.5, "exp": START + 59.5}), KEYS, PROFILE, NOW).account == "acc-1"
 
 
 @pytest.mark.parametrize(
@@ -313,16 +350,20 @@ def test_rule_20_time_windows(changes: dict[str, object], cause: str) -> None:
 
 
 def test_rule_20_the_leeway_is_30_seconds_and_no_more() -> None:
-    assert verify(token({"iat": START - 89, "exp": START - 29}), KEYS, PROFILE, NOW)
-    assert verify(token({"iat": START + 30, "exp": START + 90}), KEYS, PROFILE, NOW)
+    assert verify(token({"iat": START - 89, "exp": START - 29}), KEYS, PROFILE, NOW).account == "acc-1"
+    assert verify(token({"iat": START + 30, "exp": START + 90}), KEYS, PROFILE, NOW).account == "acc-1"
 
 
-@pytest.mark.parametrize("issuer", ["https://auth.setlist.local/", "HTTPS://auth.setlist.local", "https://auth"])
+@pytest.mark.parametrize(
+    "issuer", ["https://auth.setlist.local/", "HTTPS://auth.setlist.local", "https://auth"]
+)
 def test_rule_21_another_issuer_is_refused(issuer: str) -> None:
     assert refusal(token({"iss": issuer})) == "issuer"
 
 
-@pytest.mark.parametrize("audience", ["Policy", "policy ", "policy2", "polic", [], ["policy", "auth"], ["auth"], [7]])
+@pytest.mark.parametrize(
+    "audience", ["Policy", "policy ", "policy2", "polic", [], ["policy", "auth"], ["auth"], [7]]
+)
 def test_rule_22_another_audience_is_refused(audience: object) -> None:
     assert refusal(token({"aud": audience})) == "audience"
 
@@ -331,7 +372,9 @@ def test_rule_22_a_list_of_exactly_us_is_us() -> None:
     assert verify(token({"aud": ["policy"]}), KEYS, PROFILE, NOW).audience == "policy"
 
 
-@pytest.mark.parametrize("subject", ["123", "user:", "user:0", "user:abc", "service:", "zendesk:acme", "user:1 "])
+@pytest.mark.parametrize(
+    "subject", ["123", "user:", "user:0", "user:abc", "service:", "zendesk:acme", "user:1 "]
+)
 def test_rule_23_subjects_stay_in_their_namespace(subject: str) -> None:
     assert refusal(token({"sub": subject})) == "subject"
 
@@ -352,14 +395,14 @@ def test_rule_25_a_generation_is_an_integer(generation: object) -> None:
 
 
 def test_rule_25_an_older_generation_is_revoked() -> None:
-    assert verify(token(), KEYS, PROFILE, NOW, lambda _account, _installation: 3)
+    assert verify(token(), KEYS, PROFILE, NOW, lambda _account, _installation: 3).account == "acc-1"
     with pytest.raises(InvalidTokenError) as caught:
         verify(token(), KEYS, PROFILE, NOW, lambda _account, _installation: 4)
     assert caught.value.cause == "revoked"
 
 
 def test_rule_25_unknown_claims_are_ignored() -> None:
-    assert verify(token({"colour": {"deep": [1, 2.5, None, True]}}), KEYS, PROFILE, NOW)
+    assert verify(token({"colour": {"deep": [1, 2.5, None, True]}}), KEYS, PROFILE, NOW).account == "acc-1"
 
 
 def test_rule_27_an_unexpected_fault_is_a_refusal() -> None:
@@ -371,7 +414,9 @@ def test_rule_27_an_unexpected_fault_is_a_refusal() -> None:
     assert caught.value.cause == "unexpected"
 
 
-@given(st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
+@given(
+    st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: base64.urlsafe_b64encode(raw).decode())
+)
 def test_rule_27_no_text_makes_anything_but_a_refusal(text: str) -> None:
     assert refusal(text)
 
@@ -382,4 +427,4 @@ def test_a_text_that_is_too_old_by_its_issue_is_refused_whatever_exp_says() -> N
     profile = replace(PROFILE, max_life_seconds=86_400, max_age_seconds=300)
 
     assert refusal(token({"iat": START - 331, "exp": START + 3600}), KEYS, profile) == "age"
-    assert verify(token({"iat": START - 330, "exp": START + 3600}), KEYS, profile, NOW)
+    assert verify(token({"iat": START - 330, "exp": START + 3600}), KEYS, profile, NOW).account == "acc-1"

@@ -29,7 +29,9 @@ CLAIMS: dict[str, object] = {
 }
 
 
-def token(changes: Mapping[str, object] | None = None, *, without: str | None = None, signer: Signer = SIGNER) -> str:
+def token(
+    changes: Mapping[str, object] | None = None, *, without: str | None = None, signer: Signer = SIGNER
+) -> str:
     """Return a signed token with some claims changed or one left out."""
     claims = {name: value for name, value in {**CLAIMS, **(changes or {})}.items() if name != without}
     return signer.sign(claims, CONTEXT_TYP)

@@ -55,7 +55,7 @@ async def work_until(jobs: Jobs, event: asyncio.Event) -> None:
 
 
 async def test_a_job_is_worked_off_once_and_leaves_no_row(queue: Database) -> None:
-    jobs, worked = Jobs(queue.url, "test"), Worked()
+    jobs, worked = Jobs(queue.url, "test", poll_seconds=0.1), Worked()
     jobs.register("test.step", worked)
     async with queue.transaction() as connection:
         assert await jobs.defer(connection, "test.step", {"request": "r-1"})
@@ -67,7 +67,7 @@ async def test_a_job_is_worked_off_once_and_leaves_no_row(queue: Database) -> No
 
 
 async def test_a_rolled_back_transaction_takes_its_job_away(queue: Database) -> None:
-    jobs = Jobs(queue.url, "test")
+    jobs = Jobs(queue.url, "test", poll_seconds=0.1)
     jobs.register("test.step", Worked())
 
     with pytest.raises(RuntimeError, match="no"):  # noqa: PT012 - the whole transaction raises
@@ -81,7 +81,7 @@ async def test_a_rolled_back_transaction_takes_its_job_away(queue: Database) -> 
 async def test_a_second_waiting_job_with_the_same_key_is_not_made_and_the_transaction_lives(
     queue: Database,
 ) -> None:
-    jobs = Jobs(queue.url, "test")
+    jobs = Jobs(queue.url, "test", poll_seconds=0.1)
     jobs.register("test.step", Worked())
 
     async with queue.transaction() as connection:
@@ -93,7 +93,7 @@ async def test_a_second_waiting_job_with_the_same_key_is_not_made_and_the_transa
 
 
 async def test_a_job_that_raises_runs_again_with_a_higher_attempt(queue: Database) -> None:
-    jobs, worked = Jobs(queue.url, "test"), Worked(failures=1)
+    jobs, worked = Jobs(queue.url, "test", poll_seconds=0.1), Worked(failures=1)
     jobs.register("test.step", worked, backoff_base=0)
     async with queue.transaction() as connection:
         await jobs.defer(connection, "test.step", {})
@@ -104,7 +104,7 @@ async def test_a_job_that_raises_runs_again_with_a_higher_attempt(queue: Databas
 
 
 async def test_a_dead_workers_job_is_given_to_a_live_one_by_one_rescuer(queue: Database) -> None:
-    jobs, worked = Jobs(queue.url, "test"), Worked()
+    jobs, worked = Jobs(queue.url, "test", poll_seconds=0.1), Worked()
     jobs.register("test.step", worked)
     async with queue.transaction() as connection:
         await jobs.defer(connection, "test.step", {}, lock="l")
