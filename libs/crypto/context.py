@@ -8,7 +8,7 @@ from libs.crypto.errors import InvalidTokenError
 from libs.crypto.key_source import KeySource, ReloadingKeySet
 from libs.crypto.keys import KeySet
 from libs.crypto.success_cache import SuccessCache
-from libs.crypto.tokens import Claims, MinimumGeneration, context_profile, verify
+from libs.crypto.tokens import Claims, MinimumGeneration, Profile, context_profile, verify
 from libs.kernel.clock import Clock
 
 
@@ -39,6 +39,7 @@ class ContextVerifier:
         self._clock = clock
         self._minimum_generation = minimum_generation
         self._cache = SuccessCache(cache_size)
+        self._profiles: dict[str, Profile] = {}
         self.keys = ReloadingKeySet(source, clock)
 
     @property
@@ -69,15 +70,18 @@ class ContextVerifier:
             self._recheck(known, keys, token, audience)
             return known
         try:
-            claims = verify(
-                token, keys, context_profile(self._issuer, audience), now, self._minimum_generation
-            )
+            claims = verify(token, keys, self._profile(audience), now, self._minimum_generation)
         except InvalidTokenError as error:
             if error.cause == "unknown_kid":
                 self.keys.unknown_kid()
             raise
         self._cache.put(token, audience, claims, now)
         return claims
+
+    def _profile(self, audience: str) -> Profile:
+        if audience not in self._profiles:
+            self._profiles[audience] = context_profile(self._issuer, audience)
+        return self._profiles[audience]
 
     def _recheck(self, claims: Claims, keys: KeySet, token: str, audience: str) -> None:
         trusted = claims.kid in keys

@@ -8,13 +8,17 @@ taken from the injected clock, so that a demo that jumps a day ahead also reload
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Final
 
 from libs.crypto.errors import InvalidKeySetError
 from libs.crypto.keys import KeySet
 from libs.kernel.clock import Clock
 from libs.kernel.errors import DependencyUnavailableError, SetlistError
+
+_TRY_AGAIN_SECONDS: Final = 2.0
 
 KeySource = Callable[[], Awaitable[KeySet | str | bytes | Mapping[str, object]]]
 """Asks for the key set: a JWK Set document, or a set that is read already. May raise anything."""
@@ -82,7 +86,8 @@ class ReloadingKeySet:
         """Reload before the set gets old, for ever; a background task of the process."""
         while True:
             await self.reload()
-            await asyncio.sleep(self._reload_after.total_seconds() / 2)
+            seconds = self._reload_after.total_seconds() / 2 if self.problem is None else _TRY_AGAIN_SECONDS
+            await asyncio.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - replicas should not march in step
 
     def _fits(self, limit: timedelta) -> bool:
         age = self.age
