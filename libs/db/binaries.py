@@ -51,7 +51,7 @@ def major_version(folder: Path) -> int:
             for line in header.read_text().splitlines():
                 if line.startswith("#define PG_MAJORVERSION "):
                     return int(line.split('"')[1])
-    shown = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True)  # noqa: S603 — our own program
+    shown = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True)  # noqa: S603 - our own program
     return int(shown.stdout.split()[2].split(".")[0])
 
 
@@ -107,7 +107,7 @@ def readable_binaries(folder: Path, identity: RunAs, below: Path, unfinished: Pa
         return copy
     command = [*identity.prefix, str(folder / "initdb"), "--version"]
     try:
-        tried = subprocess.run(command, capture_output=True, cwd=below, check=False, **identity.options())  # type: ignore[call-overload] # noqa: S603 — our own program; keywords of one of two platforms
+        tried = subprocess.run(command, capture_output=True, cwd=below, check=False, **identity.options())  # type: ignore[call-overload] # noqa: S603 - our own program; keywords of one of two platforms
         if tried.returncode == 0:
             return folder
     except PermissionError:

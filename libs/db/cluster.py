@@ -108,7 +108,7 @@ def stop_orphan(programs: Path, identity: RunAs, data: Path) -> None:
         return
     if str(data) not in _command_line(pid):
         return
-    subprocess.run(  # noqa: S603 — our own program
+    subprocess.run(  # noqa: S603 - our own program
         [*identity.prefix, str(programs / "pg_ctl"), "stop", "-D", str(data), "-m", "fast", "-t", "20"],
         capture_output=True,
         check=False,

@@ -163,23 +163,8 @@ class EmbeddedPostgres:
         settings = server_settings(self.version, durable=self._durable)
         for left in reversed(range(_STARTS)):
             self.port = self._wanted_port or free_port()
-            with (directory.path / "log").open("wb") as log:
-                self._process = subprocess.Popen(  # noqa: S603 — our own program
-                    [
-                        *identity.prefix,
-                        str(programs / "postgres"),
-                        "-D",
-                        str(data),
-                        "-p",
-                        str(self.port),
-                        *settings,
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=directory.path,
-                    **identity.options(),  # type: ignore[call-overload]
-                )
+            command = [str(programs / "postgres"), "-D", str(data), "-p", str(self.port), *settings]
+            self._process = _launch([*identity.prefix, *command], identity, directory)
             if await_answer(self._process, self.url("postgres", superuser=True), data, seconds=20):
                 return
             self._process.wait()
@@ -187,3 +172,18 @@ class EmbeddedPostgres:
             if not left or self._wanted_port:
                 text = (directory.path / "log").read_text(errors="replace").strip()
                 raise EmbeddedPostgresError(f"PostgreSQL ended at start on port {self.port}: {text[-500:]}")
+
+
+def _launch(command: list[str], identity: RunAs, directory: DataDirectory) -> subprocess.Popen[bytes]:
+    """Start the server in a session of its own: ctrl-C is for the service, which stops its server last."""
+    with (directory.path / "log").open("wb") as log:
+        process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - our own program
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=directory.path,
+            start_new_session=True,
+            **identity.options(),  # type: ignore[call-overload]
+        )
+    return process
