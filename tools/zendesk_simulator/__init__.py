@@ -1,0 +1,1 @@
+"""A faithful local Zendesk: a library and a server."""

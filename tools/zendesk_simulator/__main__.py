@@ -1,0 +1,66 @@
+"""`python -m tools.zendesk_simulator`: a local Zendesk on loopback."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+import uvicorn
+
+from tools.zendesk_simulator.clock import choose_clock
+from tools.zendesk_simulator.limits import PLANS
+from tools.zendesk_simulator.seed import seed_account
+from tools.zendesk_simulator.server import build_app
+from tools.zendesk_simulator.state import World
+
+app = cyclopts.App(name="zendesk-simulator", help="A faithful local Zendesk for tests and demonstrations.")
+
+
+@app.default
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8090,
+    seed: Annotated[Path | None, cyclopts.Parameter(help="JSON file that describes an account")] = None,
+    subdomain: str = "acme",
+    plan: str = "enterprise_plus",
+) -> None:
+    """Serve until stopped.
+
+    Args:
+        host: address to listen on.
+        port: port to listen on.
+        seed: description of an account; without it an empty account is made.
+        subdomain: of the empty account.
+        plan: rate limits: team, growth, professional, enterprise, enterprise_plus, high_volume, unlimited.
+    """
+    if plan not in PLANS:
+        print(f"zendesk-simulator: unknown plan `{plan}`: choose one of {', '.join(PLANS)}", file=sys.stderr)
+        raise SystemExit(2)
+    world = World(choose_clock())
+    if seed is None:
+        world.add(subdomain, plan)
+    else:
+        try:
+            seed_account(world, json.loads(seed.read_text()))
+        except (OSError, ValueError, KeyError) as error:
+            print(f"zendesk-simulator: `{seed}` cannot be used: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError:
+            print(f"zendesk-simulator: cannot listen on {host}:{port}: the port is taken", file=sys.stderr)
+            raise SystemExit(1) from None
+        print(f"zendesk-simulator: http://{host}:{listener.getsockname()[1]}", flush=True)
+        config = uvicorn.Config(build_app(world), log_level="warning", access_log=False, lifespan="on")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    app()

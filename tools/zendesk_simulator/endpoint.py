@@ -1,0 +1,190 @@
+"""What every endpoint does: find the account, know the user, spend the budget, obey faults, answer JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from tools.zendesk_simulator.errors import Refusal, forbidden, invalid_token, no_credentials, scope_missing
+from tools.zendesk_simulator.limits import spend
+from tools.zendesk_simulator.state import Account, Row, Token
+
+
+@dataclass(slots=True)
+class Call:
+    """One request with what is known of it."""
+
+    request: Request
+    account: Account
+    user: Row | None
+    token: Token | None
+    body: Row
+
+    @property
+    def path(self) -> dict[str, Any]:
+        """Values of the path."""
+        return self.request.path_params
+
+    @property
+    def query(self) -> Any:
+        """Values of the query."""
+        return self.request.query_params
+
+    def require_admin(self) -> None:
+        """Refuse anybody but admins."""
+        if self.user is None or self.user["role"] != "admin":
+            raise forbidden()
+
+    def require_agent(self) -> Row:
+        """Refuse end users and strangers."""
+        if self.user is None:
+            raise no_credentials()
+        if self.user["role"] == "end-user":
+            raise forbidden()
+        return self.user
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+"""Returns a JSON value (200), a pair (status, JSON value), or a Response."""
+
+
+def authenticate(account: Account, header: str | None, now: datetime) -> tuple[Row | None, Token | None]:
+    """Return the user and token of an Authorization header.
+
+    Basic `email/token:…` signs the user with that e-mail in: the simulator knows no passwords.
+    """
+    if header is None:
+        return None, None
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            name = base64.b64decode(value).decode().split(":")[0].removesuffix("/token")
+        except ValueError:
+            raise no_credentials() from None
+        user = next((u for u in account.users.values() if u["email"] == name), None)
+        if user is None:
+            raise no_credentials()
+        return user, None
+    token = account.tokens.get(value)
+    if token is None or (token.expires_at is not None and token.expires_at <= now):
+        raise invalid_token()
+    return account.users.get(token.user_id), token
+
+
+def _require_scope(token: Token | None, method: str, path: str) -> None:
+    if token is None:
+        return
+    need, resource = ("read" if method in ("GET", "HEAD") else "write"), path.split("/")[0]
+    allowed = {need, f"{resource}:{need}"}
+    if path.startswith("oauth/tokens/current") or allowed & set(token.scopes):
+        return
+    related = {"user_fields": "users", "deleted_users": "users", "deleted_tickets": "tickets", "apps": "apps"}
+    related |= {"ticket_fields": "tickets", "skips": "tickets", "group_memberships": "users"}
+    if f"{related.get(resource, '-')}:{need}" in token.scopes:
+        return
+    raise scope_missing()
+
+
+async def _body(request: Request) -> Row:
+    raw = await request.body()
+    if not raw:
+        return {}
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return dict(await request.form())
+    try:
+        parsed = json.loads(raw)
+    except ValueError:
+        raise Refusal(400, {"error": "Unprocessable", "message": "Server could not parse JSON"}) from None
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _fault(account: Account, method: str, path: str, when: str) -> Row | None:
+    for fault in account.faults:
+        fits = fault.get("method") in (None, method) and path.startswith(fault.get("path", ""))
+        if fits and fault.get("when", "before") == when and fault.get("times", 1) > 0:
+            fault["times"] = fault.get("times", 1) - 1
+            return fault
+    return None
+
+
+def endpoint(methods: str, path: str, handler: Handler, *, api: bool = True) -> Route:
+    """Return a route for a handler.
+
+    Args:
+        methods: separated by blanks.
+        path: under `/api/v2/` when `api`, else from the root.
+        handler: gets a `Call`.
+        api: whether tokens, scopes and limits apply.
+    """
+
+    async def serve(request: Request) -> Response:
+        account: Account | None = request.scope["zendesk_account"]
+        if account is None:
+            return PlainTextResponse("No help desk at this address", 404)
+        where = request.url.path.removeprefix("/api/v2/")
+        headers = {"x-request-id": str(uuid4())}
+        try:
+            if api:
+                headers |= spend(account, request.method, where) | {"x-zendesk-api-version": "v2"}
+            before = _fault(account, request.method, where, "before")
+            if before:
+                await _break(before)
+            user, token = None, None
+            if api:
+                user, token = authenticate(account, request.headers.get("authorization"), account.now())
+                _require_scope(token, request.method, where)
+            answer = _answer(
+                await handler(Call(request, account, user, token, await _body(request))), headers
+            )
+            after = _fault(account, request.method, where, "after")
+            if after:
+                await _break(after)
+        except Refusal as refusal:
+            answer = _refuse(refusal, headers)
+        account.counts[f"{request.method} {path}"] += 1
+        return answer
+
+    prefix = "/api/v2/" if api else "/"
+    return Route(prefix + path, serve, methods=methods.split())
+
+
+async def _break(fault: Row) -> None:
+    """Do what a fault says: wait, refuse, or cut the connection."""
+    await asyncio.sleep(float(fault.get("delay_seconds", 0)))
+    if fault.get("drop"):
+        raise ConnectionAbortedError("the control API asked for a cut connection")
+    if status := fault.get("status"):
+        headers = {"retry-after": str(fault["retry_after"])} if "retry_after" in fault else {}
+        raise Refusal(int(status), fault.get("body", {"error": "Fault"}), headers)
+
+
+def _answer(result: Any, headers: dict[str, str]) -> Response:
+    if isinstance(result, Response):
+        result.headers.update(headers)
+        return result
+    status, value = result if isinstance(result, tuple) else (200, result)
+    if status == 204:
+        return Response(status_code=204, headers=headers)
+    if status == 201 and isinstance(value, dict):
+        first = next(iter(value.values()), None)
+        if isinstance(first, dict) and "url" in first:
+            headers["location"] = first["url"]
+    headers["cache-control"] = "max-age=0, private, must-revalidate"
+    return JSONResponse(value, status, headers=headers, media_type="application/json; charset=utf-8")
+
+
+def _refuse(refusal: Refusal, headers: dict[str, str]) -> Response:
+    headers = {**headers, **refusal.headers}
+    if isinstance(refusal.body, str):
+        return PlainTextResponse(refusal.body, refusal.status, headers=headers)
+    return JSONResponse(refusal.body, refusal.status, headers=headers)

@@ -1,0 +1,55 @@
+"""Fills an account from a plain description (JSON or YAML)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tools.zendesk_simulator.resources.apps import add_app, install
+from tools.zendesk_simulator.resources.groups import add_field, add_group, add_membership
+from tools.zendesk_simulator.resources.tickets import create
+from tools.zendesk_simulator.resources.users import add_user
+from tools.zendesk_simulator.resources.views import add_view
+from tools.zendesk_simulator.state import Account, World
+
+
+def seed_account(world: World, spec: dict[str, Any]) -> dict[str, Any]:
+    """Make an account and what the description names; return the ids that were given.
+
+    Members: subdomain, plan, job_seconds, oauth_clients, custom_roles, groups, users (with `groups`), views,
+    user_fields, ticket_fields, apps (each with `install: true` or settings), tickets.
+    """
+    account = world.accounts.get(spec["subdomain"]) or world.add(
+        spec["subdomain"], spec.get("plan", "enterprise_plus"), float(spec.get("job_seconds", 1.0))
+    )
+    for client in spec.get("oauth_clients", ()):
+        account.clients[client["identifier"]] = {
+            "id": account.next_id("client"),
+            "name": client.get("name", client["identifier"]),
+            "identifier": client["identifier"],
+            "secret": client["secret"],
+            "redirect_uri": client["redirect_uri"],
+        }
+    for role in spec.get("custom_roles", ()):
+        account.custom_roles[int(role["id"])] = dict(role)
+    made: dict[str, Any] = {"subdomain": account.subdomain, "account_id": account.id}
+    made["groups"] = [add_group(account, g)["id"] for g in spec.get("groups", ())]
+    made["users"] = [_user(account, u) for u in spec.get("users", ())]
+    made["user_fields"] = [add_field(account, "user_field", f)["id"] for f in spec.get("user_fields", ())]
+    made["ticket_fields"] = [
+        add_field(account, "ticket_field", f)["id"] for f in spec.get("ticket_fields", ())
+    ]
+    made["views"] = [add_view(account, v)["id"] for v in spec.get("views", ())]
+    made["apps"] = []
+    for one in spec.get("apps", ()):
+        app = add_app(account, one)
+        row = install(account, app, one.get("settings", {})) if one.get("install", True) else None
+        made["apps"].append({"app_id": app.id, "installation_id": row["id"] if row else None})
+    made["tickets"] = [create(account, t, t.get("requester_id"))[0]["id"] for t in spec.get("tickets", ())]
+    return made
+
+
+def _user(account: Account, spec: dict[str, Any]) -> int:
+    user = add_user(account, spec)
+    for group in spec.get("groups", ()):
+        add_membership(account, user["id"], int(group))
+    return int(user["id"])
