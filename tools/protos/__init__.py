@@ -1,0 +1,1 @@
+"""The protobuf compiler as the build uses it; nothing is vendored, nothing downloaded."""
