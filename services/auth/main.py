@@ -6,7 +6,8 @@ from pathlib import Path
 
 import grpc
 
-from libs.crypto.envelope import Envelope, EnvironmentKeyProvider, FileKeyProvider, KeyProvider, new_key_text
+from libs.crypto.default_key import key_provider
+from libs.crypto.envelope import Envelope
 from libs.crypto.keys import KeySet
 from libs.db.data_keys import SqlDataKeys
 from libs.kernel.ids import RandomIds
@@ -15,7 +16,6 @@ from libs.participant.servicer import ParticipantServicer
 from libs.participant.sql import SqlSubjects
 from libs.service.definition import Parts, ServiceDefinition, Wiring
 from libs.service.run import run_service
-from libs.telemetry.logs import get_logger
 from libs.zendesk.client import new_pool
 from services.auth.adapters.sql.signing_keys import load_token_keys
 from services.auth.adapters.sql.store import SqlStore
@@ -36,20 +36,6 @@ from setlist.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_ser
 from setlist.privacy.v1.participant_service_pb2_grpc import add_ParticipantServiceServicer_to_server
 
 
-def key_provider(settings: AuthSettings) -> KeyProvider:
-    """Return the key-encryption key of the settings; without one, make and keep one beside the database."""
-    if settings.key_encryption_key is not None:
-        return EnvironmentKeyProvider("AUTH_KEY_ENCRYPTION_KEY")
-    path = settings.key_encryption_key_file
-    if path is None:
-        path = settings.state_folder("auth") / "key-encryption-key"
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(new_key_text())
-        get_logger().info("no key-encryption key is set: using a file", path=str(path))
-    return FileKeyProvider(path)
-
-
 def app_key_sets(files: dict[int, Path]) -> dict[int, KeySet]:
     """Read Zendesk's public key of each app."""
     return {app_id: KeySet.from_pem(path.read_bytes(), algorithm="RS256") for app_id, path in files.items()}
@@ -59,7 +45,14 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
     """Wire auth."""
     settings, clock = parts.settings, parts.clock
     ids, template = RandomIds(clock), settings.zendesk_url_template
-    sealer = Envelope(key_provider(settings), SqlDataKeys(parts.database))
+    key = settings.key_encryption_key
+    provider = key_provider(
+        "AUTH_KEY_ENCRYPTION_KEY",
+        key is not None,
+        settings.key_encryption_key_file,
+        lambda: settings.state_folder("auth"),
+    )
+    sealer = Envelope(provider, SqlDataKeys(parts.database))
     keys = await load_token_keys(parts.database, sealer, settings.issuer, clock, ids)
     client = OAuthClient(
         settings.oauth_client_id,

@@ -52,7 +52,7 @@ class SqlGrants:
                 text(
                     "INSERT INTO grants (account, version, access, refresh, issued_at, access_expires_at, "
                     "refresh_expires_at, state) VALUES (:account, :version, :access, :refresh, :issued_at, "
-                    ":access_expires_at, :refresh_expires_at, 'ok') ON CONFLICT (account) DO NOTHING"
+                    ":access_expires_at, :refresh_expires_at, 'ok') ON CONFLICT (account) DO NOTHING RETURNING true"
                 ),
                 values,
             )
@@ -62,11 +62,11 @@ class SqlGrants:
                     "UPDATE grants SET version = :version, access = :access, refresh = :refresh, "
                     "issued_at = :issued_at, access_expires_at = :access_expires_at, "
                     "refresh_expires_at = :refresh_expires_at, state = 'ok', intent = '', lease_owner = '', "
-                    "lease_until = '-infinity' WHERE account = :account AND version = :expected"
+                    "lease_until = '-infinity' WHERE account = :account AND version = :expected RETURNING true"
                 ),
                 values,
             )
-        return bool(done.rowcount)
+        return done.scalar_one_or_none() is not None
 
     async def take_lease(self, version: int, owner: str, intent: str, seconds: float) -> bool:
         done = await self._connection.execute(
@@ -74,7 +74,7 @@ class SqlGrants:
                 "UPDATE grants SET lease_owner = :owner, intent = :intent, state = 'refreshing', "
                 "lease_until = clock_timestamp() + make_interval(secs => :seconds) "
                 "WHERE account = :account AND version = :version AND lease_until < clock_timestamp() "
-                "AND state <> 'needs_reauthorization'"
+                "AND state <> 'needs_reauthorization' RETURNING true"
             ),
             {
                 "account": self._account,
@@ -84,7 +84,7 @@ class SqlGrants:
                 "seconds": seconds,
             },
         )
-        return bool(done.rowcount)
+        return done.scalar_one_or_none() is not None
 
     async def mark(self, version: int, state: str) -> None:
         await self._connection.execute(

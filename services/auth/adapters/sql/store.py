@@ -46,11 +46,12 @@ class SqlStore:
         async with self._database.transaction() as connection:
             done = await connection.execute(
                 text(
-                    "INSERT INTO used_signed_urls (key, expires_at) VALUES (:key, :until) ON CONFLICT DO NOTHING"
+                    "INSERT INTO used_signed_urls (key, expires_at) VALUES (:key, :until) ON CONFLICT DO NOTHING "
+                    "RETURNING true"
                 ),
                 {"key": key, "until": until},
             )
-            return bool(done.rowcount)
+            return done.scalar_one_or_none() is not None
 
     async def installations(
         self, after: AccountId | None, limit: int, state: InstallationState | None

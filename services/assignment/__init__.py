@@ -1,0 +1,1 @@
+"""The routing engine: who gets the next ticket, and why."""

@@ -1,0 +1,230 @@
+"""Accounts, agents and queues in PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.kernel.ids import AccountId
+from services.assignment.app.ports import Account, AgentRow, QueueRow
+from services.assignment.domain.model import Restrictions
+
+_AGENTS = """
+SELECT a.*, coalesce(o.n, 0) AS open_count,
+       coalesce((SELECT array_agg(m.group_id ORDER BY m.group_id) FROM memberships m
+                 WHERE m.account = a.account AND m.user_id = a.user_id), '{}') AS groups
+FROM agents a LEFT JOIN (
+    SELECT assignee_id, count(*) AS n FROM tickets
+    WHERE account = :account AND status IN ('new', 'open') AND assignee_id IS NOT NULL GROUP BY assignee_id
+) o ON o.assignee_id = a.user_id
+WHERE a.account = :account
+"""
+
+
+def _agent(row: Row[Any]) -> AgentRow:
+    return AgentRow(
+        user_id=row.user_id,
+        name=row.name,
+        role=row.role,
+        role_type=row.role_type,
+        custom_role_id=row.custom_role_id,
+        active=row.active,
+        suspended=row.suspended,
+        status=row.status,
+        status_at=row.status_at,
+        groups=tuple(row.groups),
+        inbox_limit=row.inbox_limit,
+        daily_limit=row.daily_limit,
+        rule=row.rule,
+        manager=row.manager,
+        autoplay=row.autoplay,
+        version=row.version,
+        open_count=row.open_count,
+    )
+
+
+def _queue(row: Row[Any]) -> QueueRow:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row's mapping
+    values.pop("account")
+    return QueueRow(**{**values, "agents": tuple(values["agents"])})
+
+
+class SqlDirectory:
+    """Implements the port `Directory`."""
+
+    def __init__(self, connection: AsyncConnection, account: AccountId) -> None:
+        self._connection = connection
+        self._account = account
+
+    async def _run(self, statement: str, **values: object) -> Any:
+        return await self._connection.execute(text(statement), {"account": self._account, **values})
+
+    async def account(self) -> Account | None:
+        row = (await self._run("SELECT * FROM accounts WHERE account = :account")).one_or_none()
+        if row is None:
+            return None
+        return Account(
+            account=self._account,
+            synced_at=row.synced_at,
+            inbox_limit=row.inbox_limit,
+            daily_limit=row.daily_limit,
+            default_status=row.default_status,
+            rule_version=row.rule_version,
+            restrictions=Restrictions(frozenset(row.group_restrictions), frozenset(row.role_restrictions)),
+            fields=row.fields,
+            webhook=row.webhook,
+            webhook_secret=row.webhook_secret,
+            export_cursor=row.export_cursor,
+        )
+
+    async def put_account(self, account: Account) -> None:
+        await self._run(
+            "INSERT INTO accounts (account, inbox_limit, daily_limit, default_status, rule_version, "
+            "group_restrictions, role_restrictions, fields, webhook, webhook_secret, export_cursor, synced_at) "
+            "VALUES (:account, :inbox_limit, :daily_limit, :default_status, :rule_version, :groups, :roles, "
+            "CAST(:fields AS jsonb), :webhook, :secret, :cursor, :synced_at) ON CONFLICT (account) DO UPDATE SET "
+            "inbox_limit = excluded.inbox_limit, daily_limit = excluded.daily_limit, "
+            "default_status = excluded.default_status, rule_version = excluded.rule_version, "
+            "group_restrictions = excluded.group_restrictions, role_restrictions = excluded.role_restrictions, "
+            "fields = excluded.fields, webhook = excluded.webhook, webhook_secret = excluded.webhook_secret, "
+            "export_cursor = excluded.export_cursor, synced_at = excluded.synced_at",
+            inbox_limit=account.inbox_limit,
+            daily_limit=account.daily_limit,
+            default_status=account.default_status,
+            rule_version=account.rule_version,
+            groups=sorted(account.restrictions.groups),
+            roles=sorted(account.restrictions.roles),
+            fields=json.dumps(dict(account.fields)),
+            webhook=account.webhook,
+            secret=account.webhook_secret,
+            cursor=account.export_cursor,
+            synced_at=account.synced_at,
+        )
+
+    async def agents(
+        self, *, after: int = 0, limit: int = 1_000_000, inactive: bool = False
+    ) -> list[AgentRow]:
+        rows = await self._run(
+            _AGENTS + "AND a.user_id > :after AND (a.active OR :inactive) ORDER BY a.user_id LIMIT :limit",
+            after=after,
+            limit=limit,
+            inactive=inactive,
+        )
+        return [_agent(row) for row in rows]
+
+    async def agent(self, user_id: int) -> AgentRow | None:
+        row = (await self._run(_AGENTS + "AND a.user_id = :user_id", user_id=user_id)).one_or_none()
+        return _agent(row) if row else None
+
+    async def sync_agents(self, agents: Sequence[AgentRow], memberships: Sequence[tuple[int, int]]) -> None:
+        for agent in agents:
+            await self._run(
+                "INSERT INTO agents (account, user_id, name, role, role_type, custom_role_id, active, suspended, "
+                "status, status_at, rule, manager, autoplay, version) VALUES (:account, :user_id, :name, :role, "
+                ":role_type, :custom_role_id, true, :suspended, :status, :status_at, :rule, :manager, :autoplay, 1) "
+                "ON CONFLICT (account, user_id) DO UPDATE SET name = excluded.name, role = excluded.role, "
+                "role_type = excluded.role_type, custom_role_id = excluded.custom_role_id, active = true, "
+                "suspended = excluded.suspended, rule = excluded.rule, manager = excluded.manager, "
+                "autoplay = excluded.autoplay",
+                user_id=agent.user_id,
+                name=agent.name,
+                role=agent.role,
+                role_type=agent.role_type,
+                custom_role_id=agent.custom_role_id,
+                suspended=agent.suspended,
+                status=agent.status,
+                status_at=agent.status_at,
+                rule=agent.rule,
+                manager=agent.manager,
+                autoplay=agent.autoplay,
+            )
+        await self._run(
+            "UPDATE agents SET active = false WHERE account = :account AND NOT (user_id = ANY(:known))",
+            known=[a.user_id for a in agents],
+        )
+        await self._run("DELETE FROM memberships WHERE account = :account")
+        await self._run(
+            "INSERT INTO memberships (account, user_id, group_id) SELECT :account, u, g "
+            "FROM unnest(CAST(:users AS bigint[]), CAST(:groups AS bigint[])) AS t(u, g) ON CONFLICT DO NOTHING",
+            users=[user for user, _ in memberships],
+            groups=[group for _, group in memberships],
+        )
+
+    async def put_agent(self, agent: AgentRow) -> None:
+        await self._run(
+            "UPDATE agents SET inbox_limit = :inbox_limit, daily_limit = :daily_limit, rule = :rule, "
+            "manager = :manager, autoplay = :autoplay, version = version + 1 "
+            "WHERE account = :account AND user_id = :user_id",
+            user_id=agent.user_id,
+            inbox_limit=agent.inbox_limit,
+            daily_limit=agent.daily_limit,
+            rule=agent.rule,
+            manager=agent.manager,
+            autoplay=agent.autoplay,
+        )
+
+    async def set_statuses(self, statuses: Mapping[int, str], at: datetime) -> int:
+        changed = await self._run(
+            "UPDATE agents a SET status = t.status, status_at = :at, version = version + 1 "
+            "FROM unnest(CAST(:users AS bigint[]), CAST(:statuses AS text[])) AS t(user_id, status) "
+            "WHERE a.account = :account AND a.user_id = t.user_id AND a.status <> t.status RETURNING a.user_id",
+            users=list(statuses),
+            statuses=list(statuses.values()),
+            at=at,
+        )
+        return len(changed.all())
+
+    async def queues(self) -> list[QueueRow]:
+        rows = await self._run("SELECT * FROM queues WHERE account = :account ORDER BY position, id")
+        return [_queue(row) for row in rows]
+
+    async def queue(self, queue_id: str) -> QueueRow | None:
+        row = (
+            await self._run("SELECT * FROM queues WHERE account = :account AND id = :id", id=queue_id)
+        ).one_or_none()
+        return _queue(row) if row else None
+
+    async def put_queue(self, queue: QueueRow) -> None:
+        await self._run(
+            "INSERT INTO queues (account, id, title, kind, source, model, position, state, use_sla, batch_size, "
+            "daily_limit, agents, scan_limit, version, created_at, updated_at) VALUES (:account, :id, :title, :kind, "
+            ":source, :model, :position, :state, :use_sla, :batch_size, :daily_limit, :agents, :scan_limit, "
+            ":version, :created_at, :updated_at) ON CONFLICT (account, id) DO UPDATE SET title = excluded.title, "
+            "kind = excluded.kind, source = excluded.source, model = excluded.model, position = excluded.position, "
+            "state = excluded.state, use_sla = excluded.use_sla, batch_size = excluded.batch_size, "
+            "daily_limit = excluded.daily_limit, agents = excluded.agents, scan_limit = excluded.scan_limit, "
+            "version = excluded.version, updated_at = excluded.updated_at",
+            id=queue.id,
+            title=queue.title,
+            kind=queue.kind,
+            source=queue.source,
+            model=queue.model,
+            position=queue.position,
+            state=queue.state,
+            use_sla=queue.use_sla,
+            batch_size=queue.batch_size,
+            daily_limit=queue.daily_limit,
+            agents=list(queue.agents),
+            scan_limit=queue.scan_limit,
+            version=queue.version,
+            created_at=queue.created_at,
+            updated_at=queue.updated_at,
+        )
+
+    async def delete_queue(self, queue_id: str) -> bool:
+        done = await self._run(
+            "DELETE FROM queues WHERE account = :account AND id = :id RETURNING id", id=queue_id
+        )
+        return done.one_or_none() is not None
+
+    async def put_views(self, views: Sequence[int]) -> None:
+        await self._run("DELETE FROM views WHERE account = :account")
+        await self._run(
+            "INSERT INTO views (account, view) SELECT :account, v FROM unnest(CAST(:views AS bigint[])) AS v",
+            views=list(views),
+        )

@@ -1,0 +1,45 @@
+"""Where assignment holds something about a person."""
+
+from __future__ import annotations
+
+from libs.participant.data_map import Strategy
+from libs.participant.sql import Place
+
+_PROOF = "proof of how a ticket was assigned (GDPR Art. 17(3)(e))"
+
+PLACES = (
+    Place(
+        "tickets",
+        "requester_id",
+        Strategy.PSEUDONYMISE,
+        "requester_id = :user",
+        change="requester_id = NULL",
+        shown="ticket, status, created_at, updated_at",
+    ),
+    Place(
+        "tickets",
+        "assignee_id",
+        Strategy.PSEUDONYMISE,
+        "assignee_id = :user AND routing <> 'assigned'",
+        change="assignee_id = NULL",
+    ),
+    Place("memberships", "", Strategy.DELETE_ROW, "user_id = :user", shown="group_id"),
+    Place(
+        "agents",
+        "",
+        Strategy.DELETE_ROW,
+        "user_id = :user",
+        shown="name, role, custom_role_id, status, status_at",
+    ),
+    Place("rotation", "", Strategy.DELETE_ROW, "agent_id = :user"),
+    Place(
+        "assignments",
+        "agent_id",
+        Strategy.KEEP,
+        "agent_id = :user",
+        ground=_PROOF,
+        shown="ticket, assigned_at",
+    ),
+    Place("decisions", "agent_id", Strategy.KEEP, "agent_id = :user", ground=_PROOF),
+    Place("outbox", "agent_id", Strategy.KEEP, "agent_id = :user", ground=_PROOF),
+)

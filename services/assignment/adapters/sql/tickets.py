@@ -1,0 +1,136 @@
+"""Tickets in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.kernel.ids import AccountId
+from services.assignment.app.ports import QueueRow, TicketRow
+from services.assignment.domain.webhook import TicketFacts
+
+ROUTABLE = "('new', 'open')"
+"""Statuses in which a ticket may be routed, as Zendesk's own routing has it."""
+
+# A fact is stored only when it is not older than what is known: webhooks come twice and out of order.
+# While our own change is on its way, assignee and routing are ours to say.
+_STORE = f"""
+WITH pending AS (
+    SELECT 1 FROM outbox WHERE account = :account AND ticket = :ticket AND state = 'pending'
+)
+INSERT INTO tickets AS t (account, ticket, status, group_id, assignee_id, requester_id, priority, created_at,
+                          updated_at, routing, outcome)
+VALUES (:account, :ticket, :status, :group_id, :assignee_id, :requester_id, :priority, :created_at, :updated_at,
+        CASE WHEN CAST(:assignee_id AS bigint) IS NULL AND :status IN {ROUTABLE} THEN 'waiting' ELSE 'not_routable' END,
+        '')
+ON CONFLICT (account, ticket) DO UPDATE SET
+    status = excluded.status, group_id = excluded.group_id, priority = excluded.priority,
+    requester_id = CASE WHEN t.requester_id IS NULL THEN NULL ELSE excluded.requester_id END,
+    updated_at = excluded.updated_at,
+    assignee_id = CASE WHEN EXISTS (SELECT 1 FROM pending) THEN t.assignee_id ELSE excluded.assignee_id END,
+    routing = CASE
+        WHEN EXISTS (SELECT 1 FROM pending) THEN t.routing
+        WHEN excluded.assignee_id IS NULL AND excluded.status IN {ROUTABLE} THEN 'waiting'
+        WHEN excluded.assignee_id = t.assignee_id AND t.routing = 'assigned' AND excluded.status IN {ROUTABLE}
+            THEN 'assigned'
+        ELSE 'not_routable' END
+WHERE t.updated_at < excluded.updated_at OR (t.updated_at = excluded.updated_at
+    -- Zendesk's times are whole seconds: what was true before our change of the same second is not news.
+    AND NOT (t.routing = 'assigned' AND excluded.assignee_id IS NULL))
+RETURNING t.routing
+"""  # noqa: S608 - a constant
+
+# An assignment lives while its ticket is assigned by us; when it ends, the ticket may be assigned anew.
+_END = """
+UPDATE assignments a SET state = 'ended' FROM tickets t
+WHERE a.account = :account AND t.account = a.account AND t.ticket = a.ticket AND a.ticket = ANY(:tickets)
+  AND a.state = 'confirmed' AND t.routing <> 'assigned'
+"""
+
+
+def _row(row: Row[Any]) -> TicketRow:
+    facts = TicketFacts(
+        id=row.ticket,
+        status=row.status,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        group_id=row.group_id,
+        assignee_id=row.assignee_id,
+        requester_id=row.requester_id,
+        priority=row.priority,
+    )
+    return TicketRow(facts, row.routing, row.assigned_at)
+
+
+def queue_condition(queue: QueueRow) -> str:
+    """Return the SQL condition for tickets that a queue holds, with `:source`."""
+    if queue.kind == "trigger":
+        return "(:source = 0 OR group_id = :source)"
+    return ":source >= 0"
+
+
+class SqlTickets:
+    """Implements the port `Tickets`."""
+
+    def __init__(self, connection: AsyncConnection, account: AccountId) -> None:
+        self._connection = connection
+        self._account = account
+
+    async def _run(self, statement: str, **values: object) -> Any:
+        return await self._connection.execute(text(statement), {"account": self._account, **values})
+
+    async def store(self, facts: Sequence[TicketFacts]) -> int:
+        stored = 0
+        for one in sorted(facts, key=lambda f: f.id):  # one order for everybody: no deadlocks
+            done = await self._run(
+                _STORE,
+                ticket=one.id,
+                status=one.status,
+                group_id=one.group_id,
+                assignee_id=one.assignee_id,
+                requester_id=one.requester_id,
+                priority=one.priority,
+                created_at=one.created_at,
+                updated_at=one.updated_at,
+            )
+            stored += done.one_or_none() is not None
+        if facts:
+            await self._run(_END, tickets=[one.id for one in facts])
+        return stored
+
+    async def take_invocation(self, invocation: str, at: datetime) -> bool:
+        done = await self._run(
+            "INSERT INTO invocations (account, id, at) VALUES (:account, :id, :at) ON CONFLICT DO NOTHING RETURNING id",
+            id=invocation,
+            at=at,
+        )
+        return done.one_or_none() is not None
+
+    async def one(self, ticket: int) -> TicketRow | None:
+        found = await self._run(
+            "SELECT * FROM tickets WHERE account = :account AND ticket = :ticket", ticket=ticket
+        )
+        row = found.one_or_none()
+        return _row(row) if row else None
+
+    async def page(self, after: int, limit: int, routing: str | None) -> list[TicketRow]:
+        rows = await self._run(
+            "SELECT * FROM tickets WHERE account = :account AND ticket > :after "
+            "AND (CAST(:routing AS text) IS NULL OR routing = :routing) ORDER BY ticket LIMIT :limit",
+            after=after,
+            limit=limit,
+            routing=routing,
+        )
+        return [_row(row) for row in rows]
+
+    async def waiting(self, queue: QueueRow) -> int:
+        found = await self._run(
+            "SELECT count(*) FROM tickets WHERE account = :account AND routing = 'waiting' AND "  # noqa: S608 - constants only
+            + queue_condition(queue),
+            source=queue.source,
+        )
+        return int(found.scalar_one())

@@ -1,0 +1,26 @@
+"""What of a decision is chained by hashes."""
+
+from __future__ import annotations
+
+from services.assignment.app.ports import DecisionRow
+
+
+def chained(account: str, row: DecisionRow) -> dict[str, object]:
+    """Return what of a decision is chained: everything but the state of its write."""
+    return {
+        "account": account,
+        "sequence": str(row.sequence),
+        "id": row.id,
+        "ticket": str(row.ticket),
+        "outcome": row.outcome,
+        "agent": str(row.agent_id or ""),
+        "group": str(row.group_id or ""),
+        "queue": row.queue,
+        "mechanism": row.mechanism,
+        "model": row.model,
+        "command": row.command,
+        "as_of": row.as_of.isoformat(),
+        "rejected": {code: [str(a) for a in agents] for code, agents in row.rejected.items()},
+        "rule_version": str(row.rule_version),
+        "rank": str(row.rank),
+    }

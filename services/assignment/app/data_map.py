@@ -1,0 +1,90 @@
+"""What assignment stores about people: one verdict for every column (facts: privacy §3, the seed's table)."""
+
+from __future__ import annotations
+
+from libs.participant.data_map import Column, DataMap, Strategy, not_personal
+
+_AGENT = "an agent as the seed's table names him"
+_PROOF = "proof of how a ticket was assigned (Art. 17(3)(e))"
+
+DATA_MAP = DataMap(
+    "assignment",
+    (
+        *not_personal(
+            "accounts",
+            "account inbox_limit daily_limit default_status rule_version group_restrictions role_restrictions "
+            "fields webhook webhook_secret export_cursor synced_at",
+            "settings of an account",
+        ),
+        *(
+            Column("agents", column, Strategy.DELETE_ROW, _AGENT, "user_id")
+            for column in [
+                "user_id",
+                "name",
+                "role",
+                "role_type",
+                "custom_role_id",
+                "active",
+                "suspended",
+                "status",
+                "status_at",
+                "inbox_limit",
+                "daily_limit",
+                "rule",
+                "manager",
+                "autoplay",
+                "version",
+            ]
+        ),
+        *not_personal("agents", "account", "the tenant"),
+        Column("memberships", "user_id", Strategy.DELETE_ROW, "who belongs to a group", "user_id"),
+        *not_personal("memberships", "account group_id", "which group"),
+        *not_personal("views", "account view", "ids of views"),
+        *not_personal(
+            "queues",
+            "account id title kind source model position state use_sla batch_size daily_limit agents scan_limit "
+            "version created_at updated_at",
+            "rules; chosen agents leave them with the next change of the queue",
+        ),
+        Column(
+            "tickets",
+            "requester_id",
+            Strategy.PSEUDONYMISE,
+            "who asks: the only datum of an end user",
+            "requester_id",
+        ),
+        Column("tickets", "assignee_id", Strategy.PSEUDONYMISE, "who works on it", "assignee_id"),
+        *not_personal(
+            "tickets",
+            "account ticket status group_id priority created_at updated_at routing outcome assigned_at",
+            "routing facts",
+        ),
+        Column("assignments", "agent_id", Strategy.KEEP, _PROOF, "agent_id"),
+        *not_personal(
+            "assignments", "account id ticket group_id queue mechanism state assigned_at", "assignment"
+        ),
+        Column("decisions", "agent_id", Strategy.KEEP, _PROOF, "agent_id"),
+        Column("decisions", "detail", Strategy.KEEP, _PROOF),
+        *not_personal(
+            "decisions",
+            "account id sequence ticket outcome group_id queue mechanism model command as_of candidates "
+            "rule_version rank write hash",
+            "the decision",
+        ),
+        Column("rotation", "agent_id", Strategy.DELETE_ROW, "turns of an agent", "agent_id"),
+        *not_personal("rotation", "account queue balance", "turns"),
+        Column("outbox", "agent_id", Strategy.KEEP, _PROOF, "agent_id"),
+        *not_personal(
+            "outbox",
+            "account id ticket group_id read_at queue as_of state attempts fence lease_until",
+            "a change on its way",
+        ),
+        *not_personal("invocations", "account id at", "webhooks taken once"),
+        *not_personal("data_keys", "account id purpose wrapped current writes created_at", "our own keys"),
+        *not_personal("leases", "name holder fence expires_at", "who runs what"),
+        *not_personal(
+            "requests", "account request_id method body_hash response created_at", "answers to repeats"
+        ),
+        *not_personal("erasures", "account request node attempt counts", "what was answered to an erasure"),
+    ),
+)

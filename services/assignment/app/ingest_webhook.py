@@ -1,0 +1,69 @@
+"""IngestWebhook: a signed webhook becomes routing facts, and a decision where a trigger queue holds the ticket."""
+
+from __future__ import annotations
+
+import asyncio
+
+from libs.kernel.clock import Clock
+from libs.kernel.ids import AccountId
+from services.assignment.app.ports import Sealer, Store
+from services.assignment.app.route import Route
+from services.assignment.domain.errors import NotSyncedError
+from services.assignment.domain.webhook import read_body, require_signature
+
+
+class IngestWebhook:
+    """Takes webhooks. Decisions are written to Zendesk by the writer, not here: Zendesk waits for our answer."""
+
+    def __init__(self, store: Store, sealer: Sealer, route: Route, clock: Clock, wake: asyncio.Event) -> None:
+        self._store = store
+        self._sealer = sealer
+        self._route = route
+        self._clock = clock
+        self._wake = wake
+        self._secrets: dict[tuple[AccountId, bytes], str] = {}
+
+    async def __call__(
+        self, account: AccountId, body: bytes, signature: str, timestamp: str, invocation: str
+    ) -> tuple[bool, str]:
+        """Take one webhook; return whether it was a repeat, and the decision's id if the ticket was routed.
+
+        Raises:
+            NotSyncedError: the account has no webhook yet.
+            WebhookSignatureError: the signature does not fit.
+            InvalidRequestError: the body is not ours.
+        """
+        require_signature(await self._secret(account), timestamp, body, signature)
+        facts = read_body(body)
+        now = self._clock.now()
+        decision = ""
+        async with self._store.transaction(account) as tx:
+            if not await tx.tickets.take_invocation(invocation, now):
+                return True, ""
+            await tx.tickets.store([facts])
+            ticket = await tx.tickets.one(facts.id)
+            if ticket is not None and ticket.routing == "waiting":
+                queues = [
+                    q for q in await tx.directory.queues() if q.kind == "trigger" and q.state == "active"
+                ]
+                queue = next((q for q in queues if q.source in (0, facts.group_id)), None)
+                if queue is not None:
+                    await tx.decisions.lock()
+                    routed = await self._route.within(tx, account, queue, f"webhook/{invocation}", now)
+                    decision = next((i for i, d in routed.news if d.ticket == facts.id), "")
+        if decision:
+            self._wake.set()
+        return False, decision
+
+    async def _secret(self, account: AccountId) -> str:
+        async with self._store.transaction(account) as tx:
+            kept = await tx.directory.account()
+        if kept is None or kept.webhook_secret is None:
+            raise NotSyncedError("this account has no webhook yet: sync it first")
+        key = (account, kept.webhook_secret)
+        if key not in self._secrets:
+            opened = await self._sealer.open(
+                account, "webhook", "accounts", "webhook_secret", account, kept.webhook_secret
+            )
+            self._secrets[key] = opened.decode()
+        return self._secrets[key]

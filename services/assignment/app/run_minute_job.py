@@ -1,0 +1,84 @@
+"""RunMinuteJob: catch up with Zendesk, decide for what waits, write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from libs.kernel.clock import Clock
+from libs.kernel.ids import AccountId
+from services.assignment.app.ports import QueueRow, Store, Zendesk
+from services.assignment.app.route import Route
+from services.assignment.app.write_outbox import WriteOutbox, facts_of
+from services.assignment.domain.errors import NotSyncedError
+
+
+@dataclass(slots=True)
+class JobDone:
+    """What one run did; assignments are (ticket, agent, decision)."""
+
+    considered: int = 0
+    written: int = 0
+    waiting: int = 0
+    assignments: list[tuple[int, int, str]] = field(default_factory=list)
+
+
+class RunMinuteJob:
+    """The minute job of one account; safe to run twice, at once, and to be killed at any line."""
+
+    def __init__(
+        self, store: Store, zendesk: Zendesk, route: Route, write: WriteOutbox, clock: Clock
+    ) -> None:
+        self._store = store
+        self._zendesk = zendesk
+        self._route = route
+        self._write = write
+        self._clock = clock
+
+    async def __call__(self, account: AccountId, *, catch_up: bool, wait_for_writes: bool) -> JobDone:
+        """Run what is due.
+
+        Raises:
+            NotSyncedError: the account is unknown.
+        """
+        if catch_up:
+            await self._catch_up(account)
+        done = JobDone()
+        async with self._store.transaction(account) as tx:
+            queues = [q for q in await tx.directory.queues() if q.state == "active"]
+        minute = f"{self._clock.now():%Y-%m-%dT%H:%MZ}"
+        for queue in queues:
+            if queue.kind == "scheduled" and queue.source:
+                await self._refresh_view(account, queue)
+            routed = await self._route(account, queue, f"{queue.id}/{minute}")
+            done.considered += routed.considered
+            done.assignments += [(d.ticket, d.agent, i) for i, d in routed.news if d.agent is not None]
+        if wait_for_writes or done.assignments:
+            done.written = (await self._write(account)).confirmed
+        async with self._store.transaction(account) as tx:
+            done.waiting = len(await tx.tickets.page(0, 1_000_000, "waiting"))
+        return done
+
+    async def _catch_up(self, account: AccountId) -> None:
+        """Read the incremental export: what no webhook told us. The cursor moves with what it brought."""
+        client = await self._zendesk.of(account)
+        while True:
+            async with self._store.transaction(account) as tx:
+                kept = await tx.directory.account()
+            if kept is None:
+                raise NotSyncedError("nothing is known of this account yet: sync it first")
+            start = int((kept.synced_at - timedelta(minutes=5)).timestamp())
+            page = await client.tickets.changed(cursor=kept.export_cursor or None, start_time=start)
+            async with self._store.transaction(account) as tx:
+                await tx.tickets.store([facts_of(t) for t in {t.id: t for t in page.rows}.values()])
+                present = await tx.directory.account()
+                if present is not None and present.export_cursor == kept.export_cursor:
+                    await tx.directory.put_account(replace(present, export_cursor=page.cursor))
+            if page.end_of_stream:
+                return
+
+    async def _refresh_view(self, account: AccountId, queue: QueueRow) -> None:
+        client = await self._zendesk.of(account)
+        tickets = await client.tickets.of_view(queue.source)
+        async with self._store.transaction(account) as tx:
+            await tx.tickets.store([facts_of(t) for t in tickets])

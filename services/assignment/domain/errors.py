@@ -1,0 +1,38 @@
+"""What assignment refuses, and why."""
+
+from libs.kernel.errors import ErrorKind, SetlistError
+
+
+class WebhookSignatureError(SetlistError):
+    """A webhook's signature does not fit."""
+
+    kind = ErrorKind.UNAUTHENTICATED
+    reason = "WEBHOOK_SIGNATURE_INVALID"
+
+
+class NotSyncedError(SetlistError):
+    """Nothing is known of the account yet."""
+
+    kind = ErrorKind.WRONG_STATE
+    reason = "ACCOUNT_NOT_SYNCED"
+
+
+class ZendeskRefusedError(SetlistError):
+    """Zendesk refused the change."""
+
+    kind = ErrorKind.WRONG_STATE
+    reason = "ZENDESK_REFUSED"
+
+
+class FieldNotManagedError(SetlistError):
+    """Only the three Playlist fields may be written."""
+
+    kind = ErrorKind.INVALID
+    reason = "FIELD_NOT_MANAGED"
+
+
+class AlreadyExistsError(SetlistError):
+    """The resource exists."""
+
+    kind = ErrorKind.ALREADY_EXISTS
+    reason = "ALREADY_EXISTS"

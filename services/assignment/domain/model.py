@@ -1,0 +1,168 @@
+"""The words of routing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+AgentId = int
+TicketId = int
+
+
+class Model(StrEnum):
+    """How a queue chooses among eligible agents."""
+
+    ROUND_ROBIN = "round_robin"
+    LEAST_ACTIVE = "least_active"
+    LONGEST_IDLE = "longest_idle"
+
+
+class Code(StrEnum):
+    """Why an agent did not get a ticket. The first check that fails, in this order, is the one reason."""
+
+    AGENT_INACTIVE = "AGENT_INACTIVE"
+    AGENT_LIGHT = "AGENT_LIGHT"
+    AGENT_SUSPENDED = "AGENT_SUSPENDED"
+    APP_RESTRICTED = "APP_RESTRICTED"
+    NOT_IN_ROTATION = "NOT_IN_ROTATION"
+    NOT_IN_GROUP = "NOT_IN_GROUP"
+    STATUS_NOT_ONLINE = "STATUS_NOT_ONLINE"
+    INBOX_LIMIT = "INBOX_LIMIT"
+    DAILY_LIMIT = "DAILY_LIMIT"
+    QUEUE_DAILY_LIMIT = "QUEUE_DAILY_LIMIT"
+    BATCH_SIZE = "BATCH_SIZE"
+    SLOT_TAKEN = "SLOT_TAKEN"
+    LOST_ROTATION = "LOST_ROTATION"
+    LOST_LOAD = "LOST_LOAD"
+    LOST_IDLE = "LOST_IDLE"
+    CHOSEN = "CHOSEN"
+
+
+FULL = frozenset(
+    {Code.INBOX_LIMIT, Code.DAILY_LIMIT, Code.QUEUE_DAILY_LIMIT, Code.BATCH_SIZE, Code.SLOT_TAKEN}
+)
+"""Reasons that end by themselves: the agent may take such tickets, only not now."""
+
+
+class Outcome(StrEnum):
+    """What a decision says about a ticket."""
+
+    ASSIGNED = "ASSIGNED"
+    WAITING_NO_ELIGIBLE_AGENT = "WAITING_NO_ELIGIBLE_AGENT"
+    WAITING_ALL_FULL = "WAITING_ALL_FULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent at the instant of a decision.
+
+    Attributes:
+        open_count: tickets in status Open, with those just assigned (seed of the inbox limit).
+        assigned_12h: tickets that queues assigned to him in the last 12 hours.
+        assigned_12h_queue: of these, those of the queue in question.
+        last_assigned_at: None = never.
+        credit: turns owed to him, in units of `rotation.TURN`.
+    """
+
+    id: AgentId
+    groups: frozenset[int]
+    role: str = "agent"
+    custom_role_id: int | None = None
+    status: str = "online"
+    active: bool = True
+    light: bool = False
+    suspended: bool = False
+    open_count: int = 0
+    assigned_12h: int = 0
+    assigned_12h_queue: int = 0
+    inbox_limit: int | None = None
+    daily_limit: int | None = None
+    last_assigned_at: datetime | None = None
+    credit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A ticket that waits.
+
+    Attributes:
+        group: None = any group.
+        priority: urgent, high, normal, low or None.
+    """
+
+    id: TicketId
+    created_at: datetime
+    group: int | None = None
+    priority: str | None = None
+    next_breach_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The rules of one queue.
+
+    Attributes:
+        agents: chosen agents; empty = members of the ticket's group.
+        batch_size: most tickets per agent and run; round robin of scheduled queues only.
+        daily_limit: most tickets of this queue per agent in 12 hours.
+        scheduled: False = trigger queue, to which the daily limits do not apply.
+    """
+
+    id: str
+    model: Model = Model.ROUND_ROBIN
+    agents: frozenset[AgentId] = frozenset()
+    use_sla: bool = False
+    batch_size: int | None = None
+    daily_limit: int | None = None
+    scheduled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Restrictions:
+    """Zendesk's own restriction of our app; empty = everybody."""
+
+    groups: frozenset[int] = frozenset()
+    roles: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a decision looks at."""
+
+    agents: Sequence[Agent]
+    tickets: Sequence[Ticket]
+    queue: Queue
+    restrictions: Restrictions = Restrictions()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is decided for one ticket.
+
+    Attributes:
+        rank: place in the round's value order, from 1.
+        group: in which the ticket is assigned.
+        codes: every agent that was considered, with his one code.
+    """
+
+    ticket: TicketId
+    outcome: Outcome
+    rank: int
+    agent: AgentId | None = None
+    group: int | None = None
+    codes: Mapping[AgentId, Code] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The decisions of one round, in value order, and the balances of turns after it."""
+
+    decisions: Sequence[Decision]
+    balances: Mapping[AgentId, int]
+
+    @property
+    def assigned(self) -> list[Decision]:
+        """The decisions that assign."""
+        return [d for d in self.decisions if d.outcome is Outcome.ASSIGNED]

@@ -1,0 +1,97 @@
+"""Starts assignment: `python -m services.assignment.main`."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+
+from libs.clients.zendesk_access import ZendeskClients
+from libs.crypto.default_key import key_provider
+from libs.crypto.envelope import Envelope
+from libs.db.data_keys import SqlDataKeys
+from libs.kernel.ids import RandomIds
+from libs.participant.servicer import SERVICE as PARTICIPANT
+from libs.participant.servicer import ParticipantServicer
+from libs.participant.sql import SqlSubjects
+from libs.service.definition import Parts, ServiceDefinition, Wiring
+from libs.service.run import run_service
+from services.assignment.adapters.sql.store import SqlStore
+from services.assignment.adapters.sql.subjects import PLACES
+from services.assignment.adapters.suite import AuthInstallations, PolicyClient
+from services.assignment.app.assign_next import AssignNext
+from services.assignment.app.background import MinuteTicker, Writer
+from services.assignment.app.data_map import DATA_MAP
+from services.assignment.app.explain import Explain
+from services.assignment.app.ingest_webhook import IngestWebhook
+from services.assignment.app.manage_queues import ManageQueues
+from services.assignment.app.route import Route
+from services.assignment.app.run_minute_job import RunMinuteJob
+from services.assignment.app.sync_account import SyncAccount
+from services.assignment.app.update_agent_settings import UpdateAgentSettings
+from services.assignment.app.write_outbox import WriteOutbox
+from services.assignment.rpc.peers import ASSIGNMENT, PEERS
+from services.assignment.rpc.servicer import AssignmentServicer, UseCases
+from services.assignment.settings import AssignmentSettings
+from setlist.assignment.v1.assignment_service_pb2_grpc import add_AssignmentServiceServicer_to_server
+from setlist.privacy.v1.participant_service_pb2_grpc import add_ParticipantServiceServicer_to_server
+
+
+async def build(parts: Parts[AssignmentSettings]) -> Wiring:
+    """Wire assignment."""
+    settings, clock, database = parts.settings, parts.clock, parts.database
+    ids, wake = RandomIds(clock), asyncio.Event()
+    provider = key_provider(
+        "ASSIGNMENT_KEY_ENCRYPTION_KEY",
+        settings.key_encryption_key is not None,
+        settings.key_encryption_key_file,
+        lambda: settings.state_folder("assignment"),
+    )
+    sealer = Envelope(provider, SqlDataKeys(database))
+    store = SqlStore(database)
+    zendesk = ZendeskClients(parts.channels, settings.zendesk_url_template, clock)
+    policy = PolicyClient(parts.channels, parts.tokens)
+    route, write = Route(store, clock, ids), WriteOutbox(store, zendesk)
+    job = RunMinuteJob(store, zendesk, route, write, clock)
+    use = UseCases(
+        sync=SyncAccount(store, zendesk, AuthInstallations(parts.channels), policy, sealer, clock, ids),
+        ingest=IngestWebhook(store, sealer, route, clock, wake),
+        minute_job=job,
+        next=AssignNext(store, route, write, clock),
+        settings=UpdateAgentSettings(store, zendesk, policy),
+        queues=ManageQueues(store, clock),
+        explain=Explain(store, clock),
+        store=store,
+        pages=parts.pages,
+        clock=clock,
+        ids=ids,
+    )
+    participant = ParticipantServicer(DATA_MAP, SqlSubjects(database, PLACES, DATA_MAP))
+
+    def add(server: grpc.aio.Server) -> None:
+        add_AssignmentServiceServicer_to_server(AssignmentServicer(use), server)
+        add_ParticipantServiceServicer_to_server(participant, server)
+
+    background = [("writer", Writer(store, write, wake).run)]
+    if settings.minute_job:
+        background.append(("minute job", MinuteTicker(store, database, job, clock, ids).run))
+    return Wiring(add, [ASSIGNMENT, PARTICIPANT], background=background, close=zendesk.close)
+
+
+DEFINITION = ServiceDefinition(
+    name="assignment",
+    settings_type=AssignmentSettings,
+    migrations="services.assignment.migrations",
+    minimum_revision="0001",
+    peers=PEERS,
+    build=build,
+)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    run_service(DEFINITION)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Rows as messages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.assignment.app.ports import Account, AgentRow, DecisionRow, QueueRow, SummaryRow, TicketRow
+from setlist.assignment.v1 import assignment_resources_pb2 as resources
+
+MODELS = {
+    "round_robin": resources.ROUTING_MODEL_ROUND_ROBIN,
+    "least_active": resources.ROUTING_MODEL_LEAST_ACTIVE,
+    "longest_idle": resources.ROUTING_MODEL_LONGEST_IDLE,
+}
+MODEL_NAMES = {value: key for key, value in MODELS.items()}
+KINDS = {"scheduled": resources.Queue.KIND_SCHEDULED, "trigger": resources.Queue.KIND_TRIGGER}
+KIND_NAMES = {value: key for key, value in KINDS.items()}
+_STATES = {"active": resources.Queue.STATE_ACTIVE, "paused": resources.Queue.STATE_PAUSED}
+_ROUTING = {
+    "waiting": resources.Ticket.ROUTING_WAITING,
+    "assigned": resources.Ticket.ROUTING_ASSIGNED,
+    "not_routable": resources.Ticket.ROUTING_NOT_ROUTABLE,
+}
+ROUTING_NAMES = {value: key for key, value in _ROUTING.items()}
+_OUTCOMES = {
+    "ASSIGNED": resources.Decision.OUTCOME_ASSIGNED,
+    "WAITING_NO_ELIGIBLE_AGENT": resources.Decision.OUTCOME_WAITING_NO_ELIGIBLE_AGENT,
+    "WAITING_ALL_FULL": resources.Decision.OUTCOME_WAITING_ALL_FULL,
+}
+_WRITES = {
+    "none": resources.Decision.WRITE_NONE,
+    "pending": resources.Decision.WRITE_PENDING,
+    "confirmed": resources.Decision.WRITE_CONFIRMED,
+    "conflict": resources.Decision.WRITE_CONFLICT,
+    "failed": resources.Decision.WRITE_FAILED,
+}
+
+
+def timestamp(instant: datetime | None) -> Timestamp | None:
+    """Return an instant as a message."""
+    if instant is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(instant)
+    return message
+
+
+def queue_message(parent: str, row: QueueRow) -> resources.Queue:
+    """Return a queue as a message."""
+    return resources.Queue(
+        name=f"{parent}/queues/{row.id}",
+        display_name=row.title,
+        kind=KINDS[row.kind],
+        source_id=row.source,
+        model=MODELS[row.model],
+        position=row.position,
+        state=_STATES[row.state],
+        use_sla=row.use_sla,
+        batch_size=row.batch_size,
+        daily_limit=row.daily_limit,
+        agent_ids=row.agents,
+        scan_limit=row.scan_limit,
+        etag=str(row.version),
+        create_time=timestamp(row.created_at),
+        update_time=timestamp(row.updated_at),
+    )
+
+
+def agent_message(parent: str, row: AgentRow) -> resources.Agent:
+    """Return an agent as a message."""
+    return resources.Agent(
+        name=f"{parent}/agents/{row.user_id}",
+        user_id=row.user_id,
+        display_name=row.name,
+        role=row.role,
+        custom_role_id=row.custom_role_id,
+        status=row.status,
+        status_time=timestamp(row.status_at),
+        open_count=row.open_count,
+        inbox_limit=row.inbox_limit,
+        daily_limit=row.daily_limit,
+        group_ids=row.groups,
+        settings=resources.AgentSettings(rule_id=row.rule, manager=row.manager, autoplay=row.autoplay),
+        active=row.active,
+        etag=str(row.version),
+    )
+
+
+def ticket_message(parent: str, row: TicketRow) -> resources.Ticket:
+    """Return a ticket as a message."""
+    facts = row.facts
+    return resources.Ticket(
+        name=f"{parent}/tickets/{facts.id}",
+        ticket_id=facts.id,
+        status=facts.status,
+        group_id=facts.group_id,
+        assignee_id=facts.assignee_id,
+        requester_id=facts.requester_id,
+        priority=facts.priority or "",
+        create_time=timestamp(facts.created_at),
+        routing=_ROUTING[row.routing],
+        assign_time=timestamp(row.assigned_at),
+    )
+
+
+def decision_message(parent: str, row: DecisionRow) -> resources.Decision:
+    """Return a decision as a message."""
+    return resources.Decision(
+        name=f"{parent}/decisions/{row.id}",
+        ticket_id=row.ticket,
+        outcome=_OUTCOMES[row.outcome],
+        agent_id=row.agent_id,
+        group_id=row.group_id,
+        queue=f"{parent}/queues/{row.queue}",
+        mechanism=row.mechanism,
+        model=MODELS[row.model],
+        command_id=row.command,
+        as_of=timestamp(row.as_of),
+        rejected=[
+            resources.RejectedGroup(code=code, agent_ids=agents, count=len(agents))
+            for code, agents in sorted(row.rejected.items())
+        ],
+        candidates=row.candidates,
+        rule_version=row.rule_version,
+        rank=row.rank,
+        write=_WRITES[row.write],
+        hash=row.hash.hex(),
+        sequence=row.sequence,
+    )
+
+
+def settings_message(parent: str, row: Account) -> resources.AccountSettings:
+    """Return the account's defaults as a message."""
+    return resources.AccountSettings(
+        name=f"{parent}/settings",
+        inbox_limit=row.inbox_limit,
+        daily_limit=row.daily_limit,
+        default_status=row.default_status,
+        etag=str(row.rule_version),
+    )
+
+
+def summary_message(row: SummaryRow) -> resources.Summary:
+    """Return figures as a message."""
+    return resources.Summary(
+        tickets_in=row.tickets_in,
+        assigned=row.assigned,
+        waiting=row.waiting,
+        per_agent=dict(row.per_agent),
+        decisions=row.decisions,
+        pending_writes=row.pending,
+        conflicts=row.conflicts,
+    )

@@ -1,0 +1,26 @@
+"""Assignment's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from libs.settings.service import Port, ServiceSettings
+
+
+class AssignmentSettings(ServiceSettings):
+    """Settings of assignment.
+
+    Attributes:
+        key_encryption_key_file: base64 of 32 bytes; wraps the data keys of webhook secrets.
+        minute_job: whether the ticker runs in this process.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ASSIGNMENT_", extra="ignore", frozen=True)
+
+    port: Port = 7003
+    key_encryption_key_file: Path | None = None
+    key_encryption_key: SecretStr | None = None
+    minute_job: bool = True
