@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import grpc
 
@@ -17,6 +18,9 @@ from setlist.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from setlist.policy.v1 import policy_resources_pb2 as policy_resources
 from setlist.policy.v1 import policy_service_pb2 as policy
 from setlist.policy.v1.policy_service_pb2_grpc import PolicyServiceStub
+
+if TYPE_CHECKING:
+    from setlist.policy.v1.policy_service_pb2_grpc import PolicyServiceAsyncStub
 
 POLICY = policy.DESCRIPTOR.services_by_name["PolicyService"]
 SETTINGS_TYPE = "agent_settings"
@@ -51,7 +55,7 @@ class PolicyClient:
         self._channels = channels
         self._tokens = tokens
 
-    async def _stub(self, account: AccountId) -> tuple[PolicyServiceStub, Metadata]:
+    async def _stub(self, account: AccountId) -> tuple[PolicyServiceAsyncStub, Metadata]:
         stub = PolicyServiceStub(self._channels.to("policy", [POLICY]))
         return stub, await self._tokens.job(account, "policy")
 
@@ -85,7 +89,7 @@ class PolicyClient:
         await self._relate(stub, metadata, parent, agents)
 
     async def _ensure_types(
-        self, stub: PolicyServiceStub, metadata: Metadata, account: AccountId, parent: str
+        self, stub: PolicyServiceAsyncStub, metadata: Metadata, account: AccountId, parent: str
     ) -> None:
         made = await _made(
             stub.CreateObjectType(
@@ -119,7 +123,7 @@ class PolicyClient:
             )
 
     async def _relate(
-        self, stub: PolicyServiceStub, metadata: Metadata, parent: str, agents: Sequence[AgentRow]
+        self, stub: PolicyServiceAsyncStub, metadata: Metadata, parent: str, agents: Sequence[AgentRow]
     ) -> None:
         managers = {a.user_id for a in agents if a.manager}
         wanted = {(f"zen:user:{m}", str(a.user_id)) for m in managers for a in agents}

@@ -381,12 +381,12 @@ class AssignmentServicer(AssignmentServiceServicer):
         paths = list(request.update_mask.paths) or [f.name for f, _ in given.ListFields()]
 
         def change(row: Account) -> Account:
-            for path in paths:
-                if path in ("inbox_limit", "daily_limit"):
-                    value = getattr(given, path) if given.HasField(path) else None
-                    row = replace(row, **{path: value})
-                elif path == "default_status":
-                    row = replace(row, default_status=given.default_status or "away")
+            if "inbox_limit" in paths:
+                row = replace(row, inbox_limit=given.inbox_limit if given.HasField("inbox_limit") else None)
+            if "daily_limit" in paths:
+                row = replace(row, daily_limit=given.daily_limit if given.HasField("daily_limit") else None)
+            if "default_status" in paths:
+                row = replace(row, default_status=given.default_status or "away")
             return row
 
         row = await self._use.queues.change_settings(
