@@ -13,7 +13,7 @@ class GrpcCodegen(PythonToolRequirementsBase):
     help = "Generates Python from protos with grpcio-tools and mypy-protobuf (`tools/protos/compile.py`)."
 
     default_version = "grpcio-tools"
-    default_requirements = ["grpcio-tools", "mypy-protobuf", "protovalidate"]
+    default_requirements = ("grpcio-tools", "mypy-protobuf", "protovalidate")
     register_interpreter_constraints = True
     default_lockfile_resource = ("codegen_grpc", "none.lock")  # never read: `install_from_resolve` is set
     lockfile_rules_type = LockfileRules.SIMPLE

@@ -99,9 +99,7 @@ async def run_ruff(request: RuffRun, ruff: Ruff) -> FallibleProcessResult:
 @rule(desc="Lint with ruff", level=LogLevel.DEBUG)
 async def lint(request: RuffLintRequest.Batch[RuffFieldSet, Any]) -> LintResult:
     """Reports, changes nothing."""
-    sources = await Get(
-        SourceFiles, SourceFilesRequest(field_set.source for field_set in request.elements)
-    )
+    sources = await Get(SourceFiles, SourceFilesRequest(field_set.source for field_set in request.elements))
     result = await Get(FallibleProcessResult, RuffRun(sources.snapshot, ("check", "--quiet")))
     return LintResult.create(request, result, strip_chroot_path=True)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os.path
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Iterable
+from pathlib import PurePath
 
 from pants.backend.python.subsystems.python_tool_base import LockfileRules, PythonToolBase
 from pants.backend.python.target_types import (
@@ -52,7 +52,7 @@ class Ruff(PythonToolBase):
 
     default_version = "ruff"
     default_main = ConsoleScript("ruff")
-    default_requirements = ["ruff"]
+    default_requirements = ("ruff",)
     register_interpreter_constraints = True
     default_lockfile_resource = ("ruff_current", "none.lock")  # never read: `install_from_resolve` is set
     lockfile_rules_type = LockfileRules.SIMPLE
@@ -64,7 +64,7 @@ class Ruff(PythonToolBase):
         """`pyproject.toml` at the root, `ruff.toml` in any folder on the way."""
         return ConfigFilesRequest(
             discovery=True,
-            check_existence=["ruff.toml", *(os.path.join(folder, "ruff.toml") for folder in ("", *folders))],
+            check_existence=["ruff.toml", *(str(PurePath(folder, "ruff.toml")) for folder in ("", *folders))],
             check_content={"pyproject.toml": b"[tool.ruff"},
         )
 

@@ -14,7 +14,7 @@ from grpc_tools import protoc
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.protos.descriptors import VALIDATE, descriptor_set  # noqa: E402 - needs the path above
+from tools.protos.descriptors import VALIDATE, descriptor_set
 
 
 def run_protoc(arguments: list[str]) -> None:

@@ -11,9 +11,21 @@ VALIDATE = "buf/validate/validate.proto"
 MODULES = (
     *(
         f"google.protobuf.{name}_pb2"
-        for name in ("descriptor", "any", "duration", "empty", "field_mask", "struct", "timestamp", "wrappers")
+        for name in (
+            "descriptor",
+            "any",
+            "duration",
+            "empty",
+            "field_mask",
+            "struct",
+            "timestamp",
+            "wrappers",
+        )
     ),
-    *(f"google.api.{name}_pb2" for name in ("annotations", "client", "field_behavior", "field_info", "resource")),
+    *(
+        f"google.api.{name}_pb2"
+        for name in ("annotations", "client", "field_behavior", "field_info", "resource")
+    ),
     "google.longrunning.operations_pb2",
     *(f"google.rpc.{name}_pb2" for name in ("code", "error_details", "status")),
 )
