@@ -1,0 +1,1 @@
+"""The authority of seed 002: pure Python."""

@@ -1,0 +1,55 @@
+"""Starts policy: `python -m services.policy.main`."""
+
+from __future__ import annotations
+
+import grpc
+
+from libs.kernel.ids import RandomIds
+from libs.participant.servicer import SERVICE as PARTICIPANT
+from libs.participant.servicer import ParticipantServicer
+from libs.participant.sql import SqlSubjects
+from libs.service.definition import Parts, ServiceDefinition, Wiring
+from libs.service.run import run_service
+from services.policy.adapters.sql.store import SqlStore
+from services.policy.adapters.sql.subjects import PLACES
+from services.policy.app.check import Check
+from services.policy.app.data_map import DATA_MAP
+from services.policy.app.manage_types import ManageTypes
+from services.policy.rpc.peers import PEERS, POLICY
+from services.policy.rpc.servicer import PolicyServicer, UseCases
+from services.policy.settings import PolicySettings
+from setlist.policy.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
+from setlist.privacy.v1.participant_service_pb2_grpc import add_ParticipantServiceServicer_to_server
+
+
+async def build(parts: Parts[PolicySettings]) -> Wiring:
+    """Wire policy."""
+    clock, store = parts.clock, SqlStore(parts.database)
+    ids = RandomIds(clock)
+    use = UseCases(ManageTypes(store, clock), Check(store, clock, ids), store, parts.pages, clock, ids)
+    participant = ParticipantServicer(DATA_MAP, SqlSubjects(parts.database, PLACES, DATA_MAP))
+
+    def add(server: grpc.aio.Server) -> None:
+        add_PolicyServiceServicer_to_server(PolicyServicer(use), server)
+        add_ParticipantServiceServicer_to_server(participant, server)
+
+    return Wiring(add, [POLICY, PARTICIPANT])
+
+
+DEFINITION = ServiceDefinition(
+    name="policy",
+    settings_type=PolicySettings,
+    migrations="services.policy.migrations",
+    minimum_revision="0001",
+    peers=PEERS,
+    build=build,
+)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    run_service(DEFINITION)
+
+
+if __name__ == "__main__":
+    main()
