@@ -1,0 +1,1 @@
+"""Manifests of Kubernetes, one folder per service; only tests are Python here."""

@@ -1,0 +1,1 @@
+"""What the schemas of Kubernetes do not see."""
