@@ -68,7 +68,9 @@ def test_a_kept_cluster_keeps_its_data_asks_for_passwords_and_flushes(folder: Pa
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(shown(url).replace("***", "wrong"))
     assert (folder / "secret").stat().st_mode & 0o777 == 0o600
-    kept = {path.name for path in folder.iterdir()} - {"programs"}  # a copy, where `nobody` cannot read the package
+    kept = {path.name for path in folder.iterdir()} - {
+        "programs"
+    }  # a copy, where `nobody` cannot read the package
     assert kept == {"cluster", "lock", "log", "secret"}
 
 
