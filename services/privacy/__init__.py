@@ -1,0 +1,1 @@
+"""Privacy: requests of people about their data, with evidence."""

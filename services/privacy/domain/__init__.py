@@ -1,0 +1,1 @@
+"""The rules of privacy: states, deadlines, plans, certificates. No I/O."""

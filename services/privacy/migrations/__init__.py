@@ -1,0 +1,1 @@
+"""Privacy's schema, one script per revision."""

@@ -1,0 +1,1 @@
+"""Privacy's servicer, mapping and peers."""
