@@ -1,0 +1,95 @@
+"""Starts the edge: `python -m services.edge.main`."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+
+from libs.clients.channels import Channels
+from libs.clients.context_tokens import ContextTokens
+from libs.kernel.errors import DependencyUnavailableError
+from libs.rpc.tls import TlsFiles
+from libs.settings.clock import clock_from_environment
+from libs.settings.service import load_settings, print_help, print_settings
+from libs.telemetry.logs import configure_logs, get_logger
+from libs.telemetry.traces import configure_telemetry
+from services.edge.http import agents, privacy, sunshine, webhooks, wellknown, zendesk_app
+from services.edge.http.errors import problem
+from services.edge.http.suite import Suite
+from services.edge.settings import EdgeSettings
+
+
+async def _unavailable(_: Request, error: Exception) -> Response:
+    text = error.message if isinstance(error, DependencyUnavailableError) else "a service does not answer"
+    return problem(503, "DEPENDENCY_UNAVAILABLE", text, retry_after_seconds=1.0)
+
+
+def build_app(settings: EdgeSettings) -> Starlette:
+    """Return the application."""
+    tls = None
+    if settings.tls_cert_file and settings.tls_key_file and settings.tls_ca_file:
+        files = (settings.tls_cert_file, settings.tls_key_file, settings.tls_ca_file)
+        tls = TlsFiles(*files, settings.trust_domain, settings.namespace)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        clock = clock_from_environment()
+        channels = Channels(settings, tls)
+        app.state.suite = Suite(channels, ContextTokens(channels, "edge", clock), clock, settings.public_url)
+        yield
+        await channels.close()
+
+    modules = (zendesk_app, webhooks, agents, sunshine, privacy, wellknown)
+    routes = [route for module in modules for route in module.ROUTES]
+    return Starlette(
+        routes=routes, lifespan=lifespan, exception_handlers={DependencyUnavailableError: _unavailable}
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until told to stop.
+
+    Raises:
+        SystemExit: 0 after a stop, 1 when the port is taken, 2 for bad settings.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if "--help" in given or "-h" in given:
+        print_help("edge", EdgeSettings)
+        return
+    settings = load_settings(EdgeSettings)
+    if "--print-config" in given:
+        print_settings(settings)
+        return
+    configure_logs("edge", settings.log_level)
+    providers = configure_telemetry("edge", settings.otlp_endpoint)
+    host = settings.host or "127.0.0.1"
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, settings.port))
+        except OSError:
+            print(f"edge: cannot listen on {host}:{settings.port}: the port is taken", file=sys.stderr)  # noqa: T201 - the one sentence a person sees
+            raise SystemExit(1) from None
+        get_logger().info("serving", address=f"{host}:{settings.port}", public_url=settings.public_url)
+        config = uvicorn.Config(
+            build_app(settings),
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=20,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+    for provider in providers:
+        provider.shutdown()
+    get_logger().info("stopped")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Pages: templates, style and script, rendered with strict headers."""
