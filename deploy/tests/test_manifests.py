@@ -50,7 +50,7 @@ def manifests(request: pytest.FixtureRequest) -> Manifests:
 
 
 def selects(selector: dict[str, str], pod: Document) -> bool:
-    return selector.items() <= pod["metadata"]["labels"].items()
+    return bool(selector.items() <= pod["metadata"]["labels"].items())
 
 
 def port_numbers(container: Document) -> dict[str, int]:

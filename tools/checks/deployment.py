@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import yaml
+from kubernetes_validate.utils import ValidationError, validate
 
 from tools.checks.failure import CheckFailedError, run_tool, script
 
@@ -36,8 +36,8 @@ def faults(documents: list[dict[str, Any]]) -> list[str]:
     for document in documents:
         name = f"{document.get('kind')} `{document.get('metadata', {}).get('name')}`"
         try:
-            kubernetes_validate.validate(document, KUBERNETES, strict=True)
-        except kubernetes_validate.ValidationError as error:
+            validate(document, KUBERNETES, strict=True)
+        except ValidationError as error:
             found.append(f"{name}: {error.message}")
     return found
 

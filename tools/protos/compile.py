@@ -23,7 +23,7 @@ def run_protoc(arguments: list[str]) -> None:
     Raises:
         SystemExit: with the compiler's exit code when it fails.
     """
-    code = protoc.main(["protoc", *arguments])
+    code: int = protoc.main(["protoc", *arguments])  # type: ignore[no-untyped-call]  # grpcio-tools has no types
     if code != 0:
         raise SystemExit(code)
 
