@@ -1,1 +1,1 @@
-"""Privacy: requests of people about their data, with evidence."""
+"""Answers people about their data, and proves what it did."""

@@ -1,1 +1,1 @@
-"""What privacy's ports stand on."""
+"""What the ports are made of."""

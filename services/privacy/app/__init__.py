@@ -1,1 +1,1 @@
-"""Privacy's use cases, one per file, and the ports they need."""
+"""The use cases."""

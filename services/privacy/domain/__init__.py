@@ -1,1 +1,1 @@
-"""The rules of privacy: states, deadlines, plans, certificates. No I/O."""
+"""States, periods, plans: pure Python."""

@@ -1,1 +1,1 @@
-"""Privacy's schema, one script per revision."""
+"""Schema revisions."""

@@ -1,1 +1,1 @@
-"""Privacy's servicer, mapping and peers."""
+"""gRPC: translate, call, translate."""

@@ -1,1 +1,1 @@
-"""Privacy's ports on PostgreSQL."""
+"""PostgreSQL."""

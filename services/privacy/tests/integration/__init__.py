@@ -1,1 +1,1 @@
-"""Tests of privacy on real PostgreSQL."""
+"""On real PostgreSQL."""

@@ -1,1 +1,1 @@
-"""Tests of privacy's rules and use cases on memory adapters."""
+"""States and periods."""
