@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +14,7 @@ from libs.clients.channels import Channels
 from libs.clients.context_tokens import ContextTokens
 from libs.kernel.errors import DependencyUnavailableError
 from libs.rpc.tls import TlsFiles
+from libs.service.http import HttpPortTakenError, bind, serve_http
 from libs.settings.clock import clock_from_environment
 from libs.settings.service import load_settings, print_help, print_settings
 from libs.telemetry.logs import configure_logs, get_logger
@@ -70,22 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     configure_logs("edge", settings.log_level)
     providers = configure_telemetry("edge", settings.otlp_endpoint)
     host = settings.host or "127.0.0.1"
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, settings.port))
-        except OSError:
-            print(f"edge: cannot listen on {host}:{settings.port}: the port is taken", file=sys.stderr)  # noqa: T201 - the one sentence a person sees
-            raise SystemExit(1) from None
-        get_logger().info("serving", address=f"{host}:{settings.port}", public_url=settings.public_url)
-        config = uvicorn.Config(
-            build_app(settings),
-            log_config=None,
-            access_log=False,
-            lifespan="on",
-            timeout_graceful_shutdown=20,
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+    try:
+        listener = bind(host, settings.port)
+    except HttpPortTakenError as error:
+        print(f"edge: {error}", file=sys.stderr)  # noqa: T201 - the one sentence a person sees
+        raise SystemExit(1) from None
+    get_logger().info("serving", address=f"{host}:{settings.port}", public_url=settings.public_url)
+    serve_http(build_app(settings), listener)
     for provider in providers:
         provider.shutdown()
     get_logger().info("stopped")

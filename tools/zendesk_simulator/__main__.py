@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import cyclopts
-import uvicorn
 
+from libs.service.http import HttpPortTakenError, bind, serve_http
 from tools.zendesk_simulator.clock import choose_clock
 from tools.zendesk_simulator.limits import PLANS
 from tools.zendesk_simulator.seed import seed_account
@@ -50,16 +49,13 @@ def serve(
         except (OSError, ValueError, KeyError) as error:
             print(f"zendesk-simulator: `{seed}` cannot be used: {error}", file=sys.stderr)
             raise SystemExit(2) from None
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError:
-            print(f"zendesk-simulator: cannot listen on {host}:{port}: the port is taken", file=sys.stderr)
-            raise SystemExit(1) from None
-        print(f"zendesk-simulator: http://{host}:{listener.getsockname()[1]}", flush=True)
-        config = uvicorn.Config(build_app(world), log_level="warning", access_log=False, lifespan="on")
-        uvicorn.Server(config).run(sockets=[listener])
+    try:
+        listener = bind(host, port)
+    except HttpPortTakenError as error:
+        print(f"zendesk-simulator: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    print(f"zendesk-simulator: http://{host}:{listener.getsockname()[1]}", flush=True)
+    serve_http(build_app(world), listener)
 
 
 if __name__ == "__main__":

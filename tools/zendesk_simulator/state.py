@@ -111,6 +111,7 @@ class Account:
         self._changes: dict[str, list[tuple[int, int]]] = {"tickets": [], "users": []}
         self.by_requester: dict[int, set[int]] = defaultdict(set)
         self.outbox: list[tuple[str, bytes]] = []
+        self.assignments: list[Row] = []
 
     def now(self) -> datetime:
         """The current instant."""

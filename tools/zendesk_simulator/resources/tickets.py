@@ -100,6 +100,7 @@ def create(account: Account, values: Row, author: int | None, *, quiet: bool = F
         if row[k] is not None
     ]
     audit = _audit(account, ticket_id, author, events)
+    _log_assignment(account, row, author)
     if not quiet:
         fire(account, row, "Create", {})
     return row, audit
@@ -230,8 +231,24 @@ def update(account: Account, row: Row, values: Row, author: int | None, *, safe:
     ]
     account.changed("tickets", row)
     audit = _audit(account, row["id"], author, events)
+    if "assignee_id" in changes:
+        _log_assignment(account, row, author)
     fire(account, row, "Change", changes)
     return audit
+
+
+def _log_assignment(account: Account, row: Row, author: int | None) -> None:
+    """Remember for the control API who was given a ticket, when and by whom."""
+    if row["assignee_id"] is not None:
+        account.assignments.append(
+            {
+                "ticket_id": row["id"],
+                "assignee_id": row["assignee_id"],
+                "author_id": author,
+                "at": stamp(account.now()),
+                "created_at": row["created_at"],
+            }
+        )
 
 
 def _normal(text: str) -> str:
