@@ -6,7 +6,7 @@ import signal
 import socket
 
 import uvicorn
-from uvicorn._types import ASGIApplication
+from starlette.types import ASGIApp
 
 STOP_SECONDS = 20
 
@@ -31,7 +31,7 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve_http(app: ASGIApplication, listener: socket.socket, *, stop_seconds: int = STOP_SECONDS) -> None:
+def serve_http(app: ASGIApp, listener: socket.socket, *, stop_seconds: int = STOP_SECONDS) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is under way and return.
 
     Args:
@@ -40,7 +40,11 @@ def serve_http(app: ASGIApplication, listener: socket.socket, *, stop_seconds: i
         stop_seconds: for requests under way.
     """
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=stop_seconds
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=stop_seconds,
     )
     server = uvicorn.Server(config)
 
