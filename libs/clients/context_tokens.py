@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -46,7 +48,7 @@ class ContextTokens:
         self._service = service
         self._clock = clock
         self._cache: OrderedDict[tuple[object, str], tuple[datetime, str, AccountId]] = OrderedDict()
-        self._asking: dict[tuple[object, str], asyncio.Lock] = {}
+        self._asking: dict[tuple[object, str], tuple[asyncio.Lock, int]] = {}
 
     async def job(self, account: AccountId, audience: str) -> Metadata:
         """Return metadata for a call in our own name."""
@@ -73,7 +75,7 @@ class ContextTokens:
     async def _token(
         self, key: tuple[object, str], request: messages.ExchangeContextRequest
     ) -> tuple[str, AccountId]:
-        async with self._asking.setdefault(key, asyncio.Lock()):
+        async with self._alone(key):
             known = self._cache.get(key)
             now = self._clock.now()
             if known is not None and now - REUSE < known[0] <= now:
@@ -82,7 +84,23 @@ class ContextTokens:
             answer = await stub.ExchangeContext(request)
             account = AccountId(answer.account.removeprefix("accounts/"))
             self._cache[key] = (now, answer.context_token, account)
+            self._cache.move_to_end(key)
             while len(self._cache) > _MAXIMUM:
-                old, _ = self._cache.popitem(last=False)
-                self._asking.pop(old, None)
+                self._cache.popitem(last=False)
             return answer.context_token, account
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, key: tuple[object, str]) -> AsyncIterator[None]:
+        """Let one caller per key ask auth; nothing is kept of a key that nobody asks for.
+
+        Strangers choose the keys: a lock per credential ever seen would fill the memory.
+        """
+        lock, users = self._asking.get(key, (asyncio.Lock(), 0))
+        self._asking[key] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._asking.pop(key)
+            if users > 1:
+                self._asking[key] = (lock, users - 1)

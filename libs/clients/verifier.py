@@ -8,6 +8,7 @@ import grpc
 
 from libs.clients.channels import Channels
 from libs.crypto.context import ContextVerifier
+from libs.crypto.key_source import KeySource
 from libs.crypto.keys import KeySet
 from libs.kernel.clock import Clock
 from libs.kernel.errors import DependencyUnavailableError
@@ -19,21 +20,11 @@ from setlist.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 AUTH = messages.DESCRIPTOR.services_by_name["AuthService"]
 
 
-class ContextKeys:
-    """Implements `libs.rpc.identity.ContextVerifier` over the key set that auth serves.
+def keys_of_auth(channels: Channels) -> KeySource:
+    """Return what asks auth for its keys of context tokens."""
 
-    Args:
-        channels: to auth.
-        issuer: exact value of `iss`.
-        clock: token times.
-    """
-
-    def __init__(self, channels: Channels, issuer: str, clock: Clock) -> None:
-        self._channels = channels
-        self._verifier = ContextVerifier(self._ask, issuer, clock)
-
-    async def _ask(self) -> KeySet:
-        stub = AuthServiceStub(self._channels.to("auth", [AUTH]))
+    async def ask() -> KeySet:
+        stub = AuthServiceStub(channels.to("auth", [AUTH]))
         try:
             answer = await stub.GetKeySet(messages.GetKeySetRequest(), timeout=4.0)
         except grpc.aio.AioRpcError as error:
@@ -42,6 +33,21 @@ class ContextKeys:
             ) from error
         keys = [json.loads(k.jwk_json) for k in answer.keys if k.kind == resources.TOKEN_KIND_CONTEXT]
         return KeySet.from_jwks({"keys": keys})
+
+    return ask
+
+
+class ContextKeys:
+    """Implements `libs.rpc.identity.ContextVerifier` over a key set that its source keeps fresh.
+
+    Args:
+        source: of the keys; in a process `keys_of_auth`.
+        issuer: exact value of `iss`.
+        clock: token times.
+    """
+
+    def __init__(self, source: KeySource, issuer: str, clock: Clock) -> None:
+        self._verifier = ContextVerifier(source, issuer, clock)
 
     async def verify(self, token: str, audience: str) -> VerifiedContext:
         claims = await self._verifier.verify(token, audience)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx2
 
 from libs.clients.channels import Channels
@@ -26,16 +28,18 @@ class AuthTokens:
         self._clock = clock
         self._known: Access | None = None
         self._until = 0.0
+        self._asking = asyncio.Lock()
 
     async def access(self, known_version: int | None = None) -> Access:
-        now = self._clock.now().timestamp()
-        if self._known is not None and now < self._until and self._known.version > (known_version or 0):
+        async with self._asking:  # one request answers everybody whose token was refused at the same time
+            now = self._clock.now().timestamp()
+            if self._known is not None and now < self._until and self._known.version > (known_version or 0):
+                return self._known
+            answer = await self._ask(known_version)
+            self._known = Access(answer.access_token, answer.version)
+            ends = answer.expire_time.ToNanoseconds() / 1e9 if answer.HasField("expire_time") else now + 3600
+            self._until = min(now + REUSE_SECONDS, ends)
             return self._known
-        answer = await self._ask(known_version)
-        self._known = Access(answer.access_token, answer.version)
-        ends = answer.expire_time.ToDatetime().timestamp() if answer.HasField("expire_time") else now + 3600
-        self._until = min(now + REUSE_SECONDS, ends)
-        return self._known
 
     async def _ask(self, known_version: int | None) -> messages.GetZendeskAccessResponse:
         stub = AuthServiceStub(self._channels.to("auth", [AUTH]))
@@ -75,7 +79,8 @@ class ZendeskClients:
         if account not in self._clients:
             tokens = AuthTokens(self._channels, account, self._clock)
             base = self._template.format(subdomain=await tokens.subdomain())
-            self._clients[account] = ZendeskClient(base, tokens, self._pool, self._clock, RateBudget())
+            made = ZendeskClient(base, tokens, self._pool, self._clock, RateBudget())
+            return self._clients.setdefault(account, made)  # one budget, whoever was first meanwhile
         return self._clients[account]
 
     async def close(self) -> None:

@@ -34,7 +34,9 @@ class ManualClock:
     """
 
     def __init__(self, start: datetime | None = None) -> None:
-        self._now = start or datetime(2026, 1, 5, 9, tzinfo=UTC)
+        self._now = datetime(2026, 1, 5, 9, tzinfo=UTC)
+        if start is not None:
+            self.set(start)
 
     def now(self) -> datetime:
         return self._now
@@ -45,5 +47,11 @@ class ManualClock:
         return self._now
 
     def set(self, instant: datetime) -> None:
-        """Move the clock to `instant` (aware)."""
+        """Move the clock to `instant`.
+
+        Raises:
+            ValueError: the instant has no time zone; it would be taken for the machine's.
+        """
+        if instant.tzinfo is None:
+            raise ValueError(f"`{instant.isoformat()}` has no time zone")
         self._now = instant.astimezone(UTC)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from libs.kernel.errors import NotBuiltError
+from libs.kernel.errors import FieldViolation, InvalidRequestError, NotBuiltError
 from libs.kernel.ids import UserId, account_of
 from libs.participant.data_map import DataMap, Strategy
 from libs.participant.subjects import Count, Subjects
@@ -31,7 +31,29 @@ _STRATEGIES = {
 def _users(identities: Sequence[messages.SubjectIdentity]) -> list[UserId]:
     """Return the Zendesk user ids: the only identifier of a person that a service keeps."""
     kind = messages.SubjectIdentity.TYPE_ZENDESK_USER_ID
-    return sorted({UserId(int(i.value)) for i in identities if i.type == kind and i.value.isdecimal()})
+    return sorted(
+        {
+            UserId(int(i.value))
+            for i in identities
+            if i.type == kind and i.value.isascii() and i.value.isdecimal()
+        }
+    )
+
+
+def _position(cursor: str) -> int:
+    """Return how many records the caller has; our cursors are counts.
+
+    Raises:
+        InvalidRequestError: the cursor is not ours.
+    """
+    if not cursor:
+        return 0
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 12):
+        raise InvalidRequestError(
+            f"cursor `{cursor[:20]}` is not one of ours",
+            violations=[FieldViolation("cursor", "must be the cursor of a record")],
+        )
+    return int(cursor)
 
 
 def _added(counts: Sequence[Count]) -> list[Count]:
@@ -116,7 +138,9 @@ class ParticipantServicer(ParticipantServiceServicer):
         account = account_of(request.parent)
         counts: list[Count] = []
         for user in _users(request.identities):
-            node = f"{request.node}/{hashlib.sha256(str(user).encode()).hexdigest()[:16]}"
+            # of this request alone: nothing that stays can be joined with another request about the person
+            mark = hashlib.sha256(f"{request.request}/{user}".encode()).hexdigest()[:16]
+            node = f"{request.node}/{mark}"
             counts += await self._subjects.erase(account, user, request.request, node, request.attempt)
         return messages.EraseSubjectResponse(counts=_messages(_added(counts)), data_map_hash=self._map.hash)
 
@@ -143,7 +167,7 @@ class ParticipantServicer(ParticipantServiceServicer):
     async def ExportSubject(
         self, request: messages.ExportSubjectRequest, context: Any
     ) -> AsyncIterator[messages.ExportSubjectResponse]:
-        account, position, after = account_of(request.parent), 0, int(request.cursor or 0)
+        account, position, after = account_of(request.parent), 0, _position(request.cursor)
         for user in _users(request.identities):
             async for record in self._subjects.export(account, user):
                 position += 1

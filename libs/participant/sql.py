@@ -31,13 +31,20 @@ ERASURES_COLUMNS = "account request node attempt counts"
 
 # Columns that can hold a person's id, told by type and name from the catalogue alone.
 _CATALOGUE = """
-SELECT table_name, column_name, data_type FROM information_schema.columns
+SELECT table_name, column_name, udt_name FROM information_schema.columns
 WHERE table_schema = 'public' AND (
-    (data_type = 'bigint' AND column_name ~ '(user|requester|submitter|agent|assignee|actor|subject|updater)_id$')
-    OR (data_type IN ('text', 'jsonb') AND column_name ~ '(actor|subject|source|detail|facts|principal)')
+    (udt_name = 'int8' AND column_name ~ '(user|requester|submitter|agent|assignee|actor|subject|updater)_id$')
+    OR (udt_name = '_int8' AND column_name ~ '(user|agent|assignee|actor|subject)(s|_ids)$')
+    OR (udt_name IN ('text', 'jsonb')
+        AND column_name ~ '(actor|subject|source|target|detail|facts|principal|_by$)')
 ) ORDER BY 1, 2
 """
 _SCHEMA = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+
+
+_NEWER = (
+    "UPDATE erasures SET attempt = :attempt WHERE account = :account AND request = :request AND node = :node"
+)
 
 
 class StaleAttemptError(SetlistError):
@@ -101,13 +108,14 @@ class SqlSubjects:
 
     Args:
         places: in the order in which they are erased.
-        data_map: tells the verifier which columns are kept on purpose; nothing else of it is read there.
+        data_map: tells which columns are kept on purpose, and which tables hold what the person provided.
     """
 
     def __init__(self, database: Database, places: Sequence[Place], data_map: DataMap) -> None:
         self._database = database
         self._places = places
         self._kept = data_map.kept()
+        self._provided = {c.table for c in data_map.columns if c.provided}
 
     @staticmethod
     def _values(account: AccountId, user: UserId) -> dict[str, Any]:
@@ -141,6 +149,8 @@ class SqlSubjects:
             if done is not None:
                 if attempt < done.attempt:
                     raise StaleAttemptError("a newer run of this step was seen", metadata={"node": node})
+                if attempt > done.attempt:
+                    await connection.execute(text(_NEWER), {**key, "attempt": attempt})
                 return [Count(**row) for row in done.counts]
             counts = []
             for place in self._places:
@@ -170,7 +180,8 @@ class SqlSubjects:
                 if (table, column) in self._kept or table not in with_account:
                     continue
                 match = {
-                    "bigint": f'"{column}" = :user',
+                    "int8": f'"{column}" = :user',
+                    "_int8": f':user = ANY("{column}")',
                     "text": f'"{column}" IN (:subject, :plain, :zen)',
                     "jsonb": f'"{column}"::text ~ :pattern',
                 }[kind]
@@ -191,13 +202,14 @@ class SqlSubjects:
                     continue
                 rows = await connection.execute(
                     text(
-                        f"SELECT {place.shown} FROM {place.table} "  # noqa: S608 - written by us, in code
-                        f"WHERE account = :account AND ({place.where}) ORDER BY 1"
+                        # a whole row orders without ties, so that a cursor finds its place again
+                        f"SELECT * FROM (SELECT {place.shown} FROM {place.table} "  # noqa: S608 - written by us, in code
+                        f"WHERE account = :account AND ({place.where})) AS shown ORDER BY shown"
                     ),
                     self._values(account, user),
                 )
                 for row in rows.mappings():
-                    yield Record(place.table, dict(row), place.third_party)
+                    yield Record(place.table, dict(row), place.third_party, place.table in self._provided)
 
 
 async def _number(connection: AsyncConnection, query: str, values: Mapping[str, Any]) -> int:

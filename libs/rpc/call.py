@@ -60,8 +60,13 @@ class Call:
         behaviour: Any
         if handler.response_streaming:
             behaviour = handler.stream_stream if handler.request_streaming else handler.unary_stream
-            async for answer in behaviour(given, self.context):
-                await self.context.write(encode(answer))
+            answers = behaviour(given, self.context)
+            try:
+                async for answer in answers:
+                    await self.context.write(encode(answer))
+            finally:  # a generator that a gone caller leaves half-read may hold a transaction
+                if (close := getattr(answers, "aclose", None)) is not None:
+                    await close()
         else:
             behaviour = handler.stream_unary if handler.request_streaming else handler.unary_unary
             self.response = encode(await behaviour(given, self.context))

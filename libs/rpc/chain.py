@@ -8,9 +8,11 @@ from typing import Any
 import grpc
 
 from libs.rpc.call import Call, Proceed, Step
+from libs.rpc.errors import INTERNAL_TEXT
 from libs.rpc.identity import ContextVerifier
 from libs.rpc.peers import PeerTable
-from libs.rpc.steps import Authenticate, Deadline, ErrorMap, RequestLog, Telemetry, Tenant, Validate
+from libs.rpc.steps import Authenticate, Deadline, ErrorMap, RequestLog, Telemetry, Validate
+from libs.rpc.tenant import Tenant
 from libs.rpc.tls import TlsFiles
 
 ORDER: Sequence[tuple[str, str]] = (
@@ -75,7 +77,12 @@ class Chain(grpc.aio.ServerInterceptor):
                 proceed: Proceed = lambda: run(position + 1)  # noqa: E731 - one place, one line
                 await steps[position].around(call, proceed)
 
-            await run(0)
+            try:
+                await run(0)
+            except grpc.aio.AbortError:
+                raise
+            except Exception:  # a fault of the steps outside the error map: its text would reach the caller
+                await context.abort(grpc.StatusCode.INTERNAL, INTERNAL_TEXT)
             return call.response
 
         make: Any = {

@@ -11,7 +11,7 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from opentelemetry import propagate
 
-from libs.rpc.deadlines import HOPELESS_SECONDS, budget_seconds
+from libs.rpc.deadlines import DEFAULT_SECONDS, HOPELESS_SECONDS, budget_seconds
 from libs.rpc.tls import TlsFiles, channel_credentials
 
 IN_FLIGHT = 200
@@ -38,55 +38,82 @@ def service_config(services: Sequence[ServiceDescriptor]) -> str:
     return json.dumps({"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": methods})
 
 
+def _too_late(why: str) -> grpc.aio.AioRpcError:
+    nothing = grpc.aio.Metadata()
+    return grpc.aio.AioRpcError(grpc.StatusCode.DEADLINE_EXCEEDED, nothing, nothing, why)
+
+
 class _Outgoing:
-    """Deadline, trace context and a place among the calls in flight."""
+    """Deadline, trace context and a place among the calls in flight, for all four kinds of calls."""
 
-    def __init__(self) -> None:
-        self._places = asyncio.Semaphore(IN_FLIGHT)
+    def __init__(self, in_flight: int) -> None:
+        self._places = asyncio.Semaphore(in_flight)
 
-    async def prepare(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
-        left = budget_seconds(details.timeout)
-        if left < HOPELESS_SECONDS:
-            raise grpc.aio.AioRpcError(
-                grpc.StatusCode.DEADLINE_EXCEEDED,
-                grpc.aio.Metadata(),
-                grpc.aio.Metadata(),
-                "too little time is left to make this call",
-            )
-        carrier: dict[str, str] = {}
-        propagate.inject(carrier)
-        metadata = grpc.aio.Metadata(*(details.metadata or ()), *carrier.items())
-        await self._places.acquire()
-        return grpc.aio.ClientCallDetails(
-            details.method, left, metadata, details.credentials, details.wait_for_ready
-        )
-
-    def release(self, _: object) -> None:
-        self._places.release()
+    async def _take_place(self, own: float | None) -> float | None:
+        """Wait for a place; return the seconds that are left then, None for a stream without an end."""
+        left = budget_seconds(own)
+        if left is not None and left < HOPELESS_SECONDS:
+            raise _too_late("too little time is left to make this call")
+        began = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(left):
+                await self._places.acquire()
+        except TimeoutError:
+            raise _too_late("no place among the calls in flight became free in time") from None
+        return None if left is None else left - (asyncio.get_running_loop().time() - began)
 
     async def start(
-        self, continuation: Callable[[Any, Any], Any], details: grpc.aio.ClientCallDetails, request: Any
+        self,
+        continuation: Callable[[Any, Any], Any],
+        details: grpc.aio.ClientCallDetails,
+        request: Any,
+        default_seconds: float | None,
     ) -> Any:
-        prepared = await self.prepare(details)
+        left = await self._take_place(default_seconds if details.timeout is None else details.timeout)
         try:
+            carrier: dict[str, str] = {}
+            propagate.inject(carrier)
+            metadata = grpc.aio.Metadata(*(details.metadata or ()), *carrier.items())
+            prepared = grpc.aio.ClientCallDetails(
+                details.method, left, metadata, details.credentials, details.wait_for_ready
+            )
             call = await continuation(prepared, request)
+            call.add_done_callback(lambda _: self._places.release())
         except BaseException:
             self._places.release()
             raise
-        call.add_done_callback(self.release)
         return call
 
 
-class _UnaryUnary(_Outgoing, grpc.aio.UnaryUnaryClientInterceptor):
+class _Interceptor:
+    def __init__(self, outgoing: _Outgoing) -> None:
+        self._outgoing = outgoing
+
+
+class _UnaryUnary(_Interceptor, grpc.aio.UnaryUnaryClientInterceptor):
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await self.start(continuation, client_call_details, request)
+        return await self._outgoing.start(continuation, client_call_details, request, DEFAULT_SECONDS)
 
 
-class _StreamUnary(_Outgoing, grpc.aio.StreamUnaryClientInterceptor):
+class _StreamUnary(_Interceptor, grpc.aio.StreamUnaryClientInterceptor):
     async def intercept_stream_unary(
         self, continuation: Any, client_call_details: Any, request_iterator: Any
     ) -> Any:
-        return await self.start(continuation, client_call_details, request_iterator)
+        return await self._outgoing.start(
+            continuation, client_call_details, request_iterator, DEFAULT_SECONDS
+        )
+
+
+class _UnaryStream(_Interceptor, grpc.aio.UnaryStreamClientInterceptor):
+    async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return await self._outgoing.start(continuation, client_call_details, request, None)
+
+
+class _StreamStream(_Interceptor, grpc.aio.StreamStreamClientInterceptor):
+    async def intercept_stream_stream(
+        self, continuation: Any, client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        return await self._outgoing.start(continuation, client_call_details, request_iterator, None)
 
 
 def build_channel(
@@ -95,14 +122,19 @@ def build_channel(
     services: Sequence[ServiceDescriptor],
     tls: TlsFiles | None = None,
     name: str | None = None,
+    in_flight: int = IN_FLIGHT,
 ) -> grpc.aio.Channel:
     """Return a channel that sets deadlines, bounds calls in flight and retries what is safe.
+
+    A call with one answer gets 10 s when it names no time-out of its own. A stream of answers gets none, for a
+    watch has no end; like every call it ends with the call in whose service it is made.
 
     Args:
         target: `host:port`; resolved by DNS to every replica.
         services: descriptors of what is called there.
         tls: our certificate; None = plain text, for loopback.
         name: name to check the server's certificate against, when it is not the host.
+        in_flight: calls at once; the others wait, within their deadline.
     """
     options: list[tuple[str, Any]] = [
         ("grpc.service_config", service_config(services)),
@@ -112,7 +144,9 @@ def build_channel(
     if name is not None:
         options.append(("grpc.ssl_target_name_override", name))
     address = target if "://" in target or target.startswith(("dns:", "unix:")) else f"dns:///{target}"
-    interceptors = (_UnaryUnary(), _StreamUnary())
+    outgoing = _Outgoing(in_flight)
+    kinds = (_UnaryUnary, _StreamUnary, _UnaryStream, _StreamStream)
+    interceptors = [kind(outgoing) for kind in kinds]
     if tls is None:
         return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
     return grpc.aio.secure_channel(

@@ -20,10 +20,17 @@ def set_deadline(seconds_left: float | None) -> None:
         _deadline.set(asyncio.get_running_loop().time() + seconds_left)
 
 
-def budget_seconds(own: float | None = None) -> float:
-    """Return how long an outgoing call may take: its own budget, or what is left of the current call."""
-    own = DEFAULT_SECONDS if own is None else own
+def remaining_seconds() -> float | None:
+    """Return how long a call to another service may take for the current call to end in time; None = no end."""
     end = _deadline.get(None)
-    if end is None:
-        return own
-    return min(own, end - asyncio.get_running_loop().time() - KEPT_BACK_SECONDS)
+    return None if end is None else end - asyncio.get_running_loop().time() - KEPT_BACK_SECONDS
+
+
+def budget_seconds(own: float | None = DEFAULT_SECONDS) -> float | None:
+    """Return how long an outgoing call may take: its own budget, at most what is left of the current call.
+
+    Args:
+        own: None for a stream that has no end of its own.
+    """
+    bounds = [bound for bound in (own, remaining_seconds()) if bound is not None]
+    return min(bounds, default=None)

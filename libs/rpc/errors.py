@@ -27,6 +27,9 @@ _CODES = {
     ErrorKind.TOO_LATE: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 INTERNAL_TEXT = "internal error"
+MAXIMUM_TEXT = 1000
+MAXIMUM_VIOLATIONS_BYTES = 4000
+"""A client refuses trailers beyond 8 KiB, and would see RESOURCE_EXHAUSTED instead of our error."""
 M = TypeVar("M", bound=Message)
 
 
@@ -35,11 +38,17 @@ def code_of(kind: ErrorKind) -> grpc.StatusCode:
     return _CODES[kind]
 
 
+def text_of(error: SetlistError) -> str:
+    """Return the message for the wire, shortened: it may repeat the caller's input."""
+    text = error.message
+    return text if len(text) <= MAXIMUM_TEXT else f"{text[:MAXIMUM_TEXT]}…"
+
+
 def status_details(error: SetlistError, service: str) -> bytes:
     """Return the serialised `google.rpc.Status`: one ErrorInfo, and BadRequest and RetryInfo where known."""
     number = _CODES[error.kind].value[0]
-    status = status_pb2.Status(code=number, message=error.message)
-    metadata = {**error.metadata, "retry": error.retry.value}
+    status = status_pb2.Status(code=number, message=text_of(error))
+    metadata = {**{k: v[:MAXIMUM_TEXT] for k, v in error.metadata.items()}, "retry": error.retry.value}
     info = error_details_pb2.ErrorInfo(
         reason=error.reason, domain=f"{service}.setlist.dev", metadata=metadata
     )
@@ -48,6 +57,9 @@ def status_details(error: SetlistError, service: str) -> bytes:
         bad = error_details_pb2.BadRequest()
         for violation in error.violations:
             bad.field_violations.add(field=violation.field, description=violation.description)
+            if bad.ByteSize() > MAXIMUM_VIOLATIONS_BYTES:
+                bad.field_violations.pop()
+                break
         status.details.add().Pack(bad)
     if error.retry_after_seconds is not None:
         retry = error_details_pb2.RetryInfo()

@@ -31,9 +31,10 @@ class Health:
         self._names = ("", "readiness", *services)
         self._probes = probes
         self._servicer = health_aio.HealthServicer()
-        self._server = grpc.aio.server()
+        self._server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, self._server)
         self._ready: bool | None = None
+        self._draining = False
 
     async def start(self, address: str) -> int:
         """Listen in plain text and answer; return the port."""
@@ -45,7 +46,8 @@ class Health:
 
     async def _set(self, *, ready: bool) -> None:
         for name in self._names:
-            await self._servicer.set(name, _SERVING if ready else _NOT_SERVING)
+            serving = ready and not self._draining  # asked each time: a drain may begin in between
+            await self._servicer.set(name, _SERVING if serving else _NOT_SERVING)
 
     async def check_once(self) -> bool:
         """Ask every probe, within 90 % of the period, and publish the result."""
@@ -58,7 +60,7 @@ class Health:
             why = "a readiness probe took too long"
         except Exception as error:
             why = type(error).__name__
-        ready = why is None
+        ready = why is None and not self._draining
         if ready != self._ready:
             get_logger().info("readiness", ready=ready, why=why)
             self._ready = ready
@@ -72,7 +74,8 @@ class Health:
             await asyncio.sleep(READINESS_PERIOD_SECONDS)
 
     async def not_serving(self) -> None:
-        """Say that no new work is taken; liveness stays."""
+        """Say for good that no new work is taken, whatever the probes say; liveness stays."""
+        self._draining = True
         await self._set(ready=False)
 
     async def stop(self) -> None:

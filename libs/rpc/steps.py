@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -15,6 +15,7 @@ from opentelemetry import metrics, propagate, trace
 
 from libs.kernel.errors import (
     DeadlineTooShortError,
+    DependencyUnavailableError,
     FieldViolation,
     InvalidRequestError,
     OverloadedError,
@@ -22,11 +23,10 @@ from libs.kernel.errors import (
     SetlistError,
     UnauthenticatedError,
 )
-from libs.kernel.ids import account_of
 from libs.rpc.call import Call, Proceed
 from libs.rpc.deadlines import HOPELESS_SECONDS, set_deadline
-from libs.rpc.errors import DETAILS_KEY, INTERNAL_TEXT, code_of, internal_details, status_details
-from libs.rpc.identity import Caller, ContextVerifier, current_caller, set_caller
+from libs.rpc.errors import DETAILS_KEY, INTERNAL_TEXT, code_of, internal_details, status_details, text_of
+from libs.rpc.identity import Caller, ContextVerifier, set_caller
 from libs.rpc.peers import PeerTable
 from libs.rpc.tls import TlsFiles, peer_of
 from libs.telemetry.logs import get_logger
@@ -48,7 +48,11 @@ class Telemetry:
         carrier = {k: v for k, v in _metadata(call).items() if k in ("traceparent", "tracestate")}
         began = time.perf_counter()
         with self._tracer.start_as_current_span(
-            call.method[1:], propagate.extract(carrier), kind=trace.SpanKind.SERVER, record_exception=False
+            call.method[1:],
+            propagate.extract(carrier),
+            kind=trace.SpanKind.SERVER,
+            record_exception=False,
+            set_status_on_exception=False,  # a refusal is no fault of ours, and its text stays out of traces
         ) as span:
             try:
                 await proceed()
@@ -64,6 +68,9 @@ class Telemetry:
                 self._duration.record(time.perf_counter() - began, attributes)
 
 
+_LEVELS = {grpc.StatusCode.INTERNAL: logging.WARNING, grpc.StatusCode.OK: logging.DEBUG}
+
+
 class RequestLog:
     """One line per call: method, account, code, duration. Never a body."""
 
@@ -77,15 +84,8 @@ class RequestLog:
             call.code = grpc.StatusCode.CANCELLED
             raise
         finally:
-            log = get_logger()
-            write = (
-                log.warning
-                if call.code is grpc.StatusCode.INTERNAL
-                else log.debug
-                if call.code.value[0] == 0
-                else log.info
-            )
-            write(
+            get_logger().log(
+                _LEVELS.get(call.code, logging.INFO),
                 "rpc",
                 method=call.method,
                 account=call.account,
@@ -109,25 +109,45 @@ class ErrorMap:
             call.code = _code_of_abort(call)
             raise
         except SetlistError as error:
-            call.code = code_of(error.kind)
-            details = status_details(error, self._service)
-            await call.context.abort(call.code, error.message, ((DETAILS_KEY, details),))
+            await self._refuse(call, error)
         except TimeoutError:
-            call.code = grpc.StatusCode.DEADLINE_EXCEEDED
-            await call.context.abort(call.code, "the deadline passed")
+            await self._refuse(call, DeadlineTooShortError("the deadline passed"))
+        except grpc.aio.AioRpcError as error:
+            if (ours := _of_callee(error)) is None:
+                await self._hide(call)
+            else:
+                await self._refuse(call, ours)
         except Exception:
-            call.code = grpc.StatusCode.INTERNAL
-            get_logger().exception("unexpected error", method=call.method)
-            details = internal_details(self._service)
-            await call.context.abort(call.code, INTERNAL_TEXT, ((DETAILS_KEY, details),))
+            await self._hide(call)
+
+    async def _refuse(self, call: Call, error: SetlistError) -> None:
+        call.code = code_of(error.kind)
+        details = status_details(error, self._service)
+        await call.context.abort(call.code, text_of(error), ((DETAILS_KEY, details),))
+
+    async def _hide(self, call: Call) -> None:
+        call.code = grpc.StatusCode.INTERNAL
+        get_logger().exception("unexpected error", method=call.method)
+        details = internal_details(self._service)
+        await call.context.abort(call.code, INTERNAL_TEXT, ((DETAILS_KEY, details),))
+
+
+def _of_callee(error: grpc.aio.AioRpcError) -> SetlistError | None:
+    """Return what our caller may know of a callee's refusal; None: it is a fault of ours."""
+    match error.code():
+        case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return DependencyUnavailableError("another service does not answer", retry_after_seconds=1.0)
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return DeadlineTooShortError("another service did not answer in time")
+        case _:
+            return None
 
 
 def _code_of_abort(call: Call) -> grpc.StatusCode:
-    with suppress(Exception):
-        code = call.context.code()
-        if isinstance(code, grpc.StatusCode):
-            return code
-    return grpc.StatusCode.UNKNOWN
+    """Return the code with which a servicer ended the call itself; grpcio gives its number."""
+    given: Any = call.context.code()
+    known = {code.value[0]: code for code in grpc.StatusCode}
+    return given if isinstance(given, grpc.StatusCode) else known.get(given, grpc.StatusCode.UNKNOWN)
 
 
 class Deadline:
@@ -187,50 +207,8 @@ class Authenticate:
             raise UnauthenticatedError("this server has no keys to verify context tokens with")
         said = await self._verifier.verify(given[0].removeprefix("Bearer "), self._service)
         if said.peer != peer and self._tls is not None:
-            raise UnauthenticatedError("the context token is not valid")
+            raise UnauthenticatedError("the token is not valid")
         return Caller(peer, said.account, said.installation, said.subject, said.role, said.custom_role_id)
-
-
-class Tenant:
-    """The account that a request names must be the token's. Before anything is looked up."""
-
-    name = "tenant"
-
-    async def around(self, call: Call, proceed: Proceed) -> None:
-        account = current_caller().account
-        if account is not None:
-            call.checks.append(lambda message: _require_account(message, account))
-        await proceed()
-
-
-def named_resource(message: Message) -> str | None:
-    """Return the resource name that a request is about: `parent`, `name`, `account`, or `<resource>.name`."""
-    for field in ("parent", "name", "account"):
-        value = getattr(message, field, None)
-        if isinstance(value, str):
-            return value
-    for descriptor in message.DESCRIPTOR.fields:
-        if (
-            descriptor.message_type is not None
-            and not descriptor.is_repeated
-            and message.HasField(descriptor.name)
-        ):
-            name = getattr(getattr(message, descriptor.name), "name", None)
-            if isinstance(name, str) and name:
-                return name
-    return None
-
-
-def _require_account(message: Message, account: str) -> None:
-    name = named_resource(message)
-    if name is None:
-        return
-    try:
-        said = account_of(name)
-    except ValueError:
-        return  # the validator names the field; nothing is looked up under such a name
-    if said != account:
-        raise PermissionDeniedError("the resource belongs to another account than the caller")
 
 
 class Validate:
@@ -251,7 +229,7 @@ class Validate:
             violations = [
                 FieldViolation(_path(f.proto.field), f.proto.message or f.proto.rule_id) for f in faults
             ]
-            fields = ", ".join(f"`{v.field}`" for v in violations)
+            fields = ", ".join(f"`{v.field}`" for v in violations[:10])
             raise InvalidRequestError(f"the request has bad fields: {fields}", violations=violations)
 
 

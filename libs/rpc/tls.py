@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grpc
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from libs.kernel.errors import PermissionDeniedError
@@ -47,8 +48,14 @@ class TlsFiles:
 
 
 def channel_credentials(files: TlsFiles) -> grpc.ChannelCredentials:
-    """Return client credentials of the certificate as it is now."""
+    """Return client credentials of the certificate as it is now.
+
+    Raises:
+        ValueError: a file is not what it should be, or key and certificate do not belong together.
+        OSError: a file cannot be read.
+    """
     key, chain, roots = files.read()
+    _check(key, chain, roots)
     return grpc.ssl_channel_credentials(root_certificates=roots, private_key=key, certificate_chain=chain)
 
 
@@ -82,7 +89,8 @@ class ServerCertificate:
         """Load the files when they changed, or hourly; return whether something was loaded.
 
         Raises:
-            ValueError: key and certificate do not belong together; the old ones stay in use.
+            ValueError: a file is not what it should be, or key and certificate do not belong together; the
+                old ones stay in use.
             OSError: a file cannot be read; the same.
         """
         now = time.monotonic()
@@ -90,15 +98,20 @@ class ServerCertificate:
         if read == self._loaded and now - self._made_at < FRESH_SECONDS:
             return False
         key, chain, roots = read
-        _require_match(key, chain)
+        _check(key, chain, roots)
         self._ready = grpc.ssl_server_certificate_configuration([(key, chain)], root_certificates=roots)
         self._loaded, self._made_at = read, now
         return True
 
 
-def _require_match(key: bytes, chain: bytes) -> None:
-    private = serialization.load_pem_private_key(key, None)
+def _check(key: bytes, chain: bytes, roots: bytes) -> None:
+    """Refuse what a handshake would stumble over: grpcio itself only writes a log line."""
+    x509.load_pem_x509_certificates(roots)
     leaf = x509.load_pem_x509_certificate(chain)
+    try:
+        private = serialization.load_pem_private_key(key, None)
+    except (TypeError, UnsupportedAlgorithm):
+        raise ValueError("the TLS key is encrypted or of an unknown kind") from None
     form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     if private.public_key().public_bytes(*form) != leaf.public_key().public_bytes(*form):
         raise ValueError("the TLS key does not belong to the certificate")

@@ -14,7 +14,7 @@ import uvloop
 
 from libs.clients.channels import Channels
 from libs.clients.context_tokens import ContextTokens
-from libs.clients.verifier import ContextKeys
+from libs.clients.verifier import ContextKeys, keys_of_auth
 from libs.db.binaries import EmbeddedPostgresError
 from libs.db.embedded import EmbeddedPostgres
 from libs.db.engine import Database
@@ -29,7 +29,7 @@ from libs.service.supervise import LoopFailedError, supervise
 from libs.settings.clock import clock_from_environment
 from libs.settings.service import ServiceSettings, load_settings, print_help, print_settings
 from libs.telemetry.logs import configure_logs, get_logger
-from libs.telemetry.traces import configure_telemetry
+from libs.telemetry.traces import configure_telemetry, flush
 
 HEALTH_OFFSET = 100
 CERTIFICATE_CHECK_SECONDS = 10.0
@@ -81,14 +81,17 @@ class _Process:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         async with contextlib.AsyncExitStack() as stack:
-            for provider in configure_telemetry(self._definition.name, self._settings.otlp_endpoint):
-                stack.callback(provider.shutdown)
+            providers = configure_telemetry(self._definition.name, self._settings.otlp_endpoint)
+            stack.push_async_callback(flush, providers)
             await self._serve(stack)
         self._log.info("stopped")
 
     async def _serve(self, stack: contextlib.AsyncExitStack) -> None:
         settings, name = self._settings, self._definition.name
-        clock = clock_from_environment()
+        try:
+            clock = clock_from_environment()
+        except (OSError, ValueError) as error:
+            raise StartError(f"the clock file cannot be used: {error}") from error
         database = Database(self._database_url(stack), name=name, pool_size=settings.database_connections)
         stack.push_async_callback(database.close)
         tls = tls_files(settings)
@@ -102,7 +105,9 @@ class _Process:
         faults = check_complete(self._definition.peers, wiring.services)
         if faults:
             raise StartError("; ".join(faults))
-        keys = ContextKeys(channels, settings.issuer, clock) if self._definition.verifies_context else None
+        keys = None
+        if self._definition.verifies_context:
+            keys = ContextKeys(keys_of_auth(channels), settings.issuer, clock)
         await self._listen(stack, wiring, tls, keys, self._probes(database, keys, wiring))
 
     async def _listen(
@@ -125,7 +130,11 @@ class _Process:
         add_reflection(server, names)
         certificate = ServerCertificate(tls) if tls else None
         host = settings.listen_host
-        port = listen(server, f"{host}:{settings.port}", certificate.credentials() if certificate else None)
+        try:
+            credentials = certificate.credentials() if certificate else None
+        except (OSError, ValueError) as error:
+            raise StartError(f"the TLS files cannot be used: {error}") from error
+        port = listen(server, f"{host}:{settings.port}", credentials)
         health = Health(names, probes)
         health_port = await health.start(f"{host}:{settings.health_port or port + HEALTH_OFFSET}")
         await server.start()

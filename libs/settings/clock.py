@@ -21,9 +21,15 @@ class SharedClock:
 
     Args:
         path: a file of eight bytes: the offset in microseconds, signed, little-endian.
+
+    Raises:
+        ValueError: the file has another size.
+        OSError: the file cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
+        if path.stat().st_size != _OFFSET.size:
+            raise ValueError(f"`{path}` is not a clock file: it must have {_OFFSET.size} bytes")
         with path.open("r+b") as file:
             self._memory = mmap.mmap(file.fileno(), _OFFSET.size)
 
@@ -44,6 +50,11 @@ class SharedClock:
 
 
 def clock_from_environment() -> Clock:
-    """Return the shared clock when `SETLIST_CLOCK_FILE` names its file, else the machine's clock."""
+    """Return the shared clock when `SETLIST_CLOCK_FILE` names its file, else the machine's clock.
+
+    Raises:
+        ValueError: the file is not a clock file.
+        OSError: the file cannot be opened.
+    """
     path = os.environ.get(VARIABLE)
     return SharedClock(Path(path)) if path else SystemClock()

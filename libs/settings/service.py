@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -68,14 +69,17 @@ class ServiceSettings(BaseSettings):
     def _tls_is_whole(self) -> Self:
         given = [self.tls_cert_file, self.tls_key_file, self.tls_ca_file]
         if any(given) and not all(given):
-            raise ValueError("tls_cert_file, tls_key_file and tls_ca_file must be set together")
+            fields = ("tls_cert_file", "tls_key_file", "tls_ca_file")
+            names = ", ".join(variable_name(type(self), field) for field in fields)
+            raise PydanticCustomError("tls", "{names}: must be set together or not at all", {"names": names})
         return self
 
-    @model_validator(mode="after")
-    def _template_names_the_account(self) -> Self:
-        if "{subdomain}" not in self.zendesk_url_template:
-            raise ValueError("zendesk_url_template must contain `{subdomain}`")
-        return self
+    @field_validator("zendesk_url_template")
+    @classmethod
+    def _template_names_the_account(cls, value: str) -> str:
+        if "{subdomain}" not in value:
+            raise PydanticCustomError("template", "must contain `{subdomain}`")
+        return value
 
     @property
     def tls(self) -> bool:
@@ -122,16 +126,22 @@ def load_settings(settings_type: type[SettingsT]) -> SettingsT:
         return settings_type()
     except ValidationError as error:
         for fault in error.errors():
-            field = str(fault["loc"][0]) if fault["loc"] else ""
-            known = field in settings_type.model_fields
-            name = variable_name(settings_type, field) if known else field.upper() or "settings"
-            print(f"{name}: {fault['msg'].lower()}, got `{_shown(fault, field)}`", file=sys.stderr)  # noqa: T201
+            print(_sentence(fault, settings_type), file=sys.stderr)  # noqa: T201 - what a person sees
         raise SystemExit(2) from None
 
 
+def _sentence(fault: Any, settings_type: type[ServiceSettings]) -> str:
+    if not fault["loc"]:
+        return str(fault["msg"])
+    text = fault["msg"][:1].lower() + fault["msg"][1:]
+    field = str(fault["loc"][0])
+    name = variable_name(settings_type, field) if field in settings_type.model_fields else field.upper()
+    return f"{name}: {text}, got `{_shown(fault, field.lower())}`"
+
+
 def _shown(fault: Any, field: str) -> str:
-    secret = any(word in field for word in ("key", "secret", "url", "password"))
-    return "(withheld)" if secret or not fault["loc"] else str(fault["input"])
+    secret = any(word in field for word in ("key", "secret", "password", "database_url"))
+    return "(withheld)" if secret else str(fault["input"])
 
 
 def print_settings(settings: ServiceSettings) -> None:

@@ -51,13 +51,13 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
     store = SqlStore(database)
     zendesk = ZendeskClients(parts.channels, settings.zendesk_url_template, clock)
     policy = PolicyClient(parts.channels, parts.tokens)
-    route, write = Route(store, clock, ids), WriteOutbox(store, zendesk)
+    route, write = Route(store, ids), WriteOutbox(store, zendesk)
     job = RunMinuteJob(store, zendesk, route, write, clock)
     use = UseCases(
         sync=SyncAccount(store, zendesk, AuthInstallations(parts.channels), policy, sealer, clock, ids),
         ingest=IngestWebhook(store, sealer, route, clock, wake),
         minute_job=job,
-        next=AssignNext(store, route, write, clock),
+        next=AssignNext(store, route, write, clock, ids),
         settings=UpdateAgentSettings(store, zendesk, policy),
         queues=ManageQueues(store, clock),
         explain=Explain(store, clock),
@@ -74,7 +74,7 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
 
     background = [("writer", Writer(store, write, wake).run)]
     if settings.minute_job:
-        background.append(("minute job", MinuteTicker(store, database, job, clock, ids).run))
+        background.append(("minute job", MinuteTicker(store, database, job, ids).run))
     return Wiring(add, [ASSIGNMENT, PARTICIPANT], background=background, close=zendesk.close)
 
 
@@ -82,7 +82,7 @@ DEFINITION = ServiceDefinition(
     name="assignment",
     settings_type=AssignmentSettings,
     migrations="services.assignment.migrations",
-    minimum_revision="0001",
+    minimum_revision="0002",
     peers=PEERS,
     build=build,
 )

@@ -22,11 +22,15 @@ from services.auth.adapters.sql.store import SqlStore
 from services.auth.adapters.sql.subjects import PLACES
 from services.auth.adapters.zendesk import HttpZendesk
 from services.auth.app.authorize import Authorize, OAuthClient
+from services.auth.app.complete_authorization import CompleteAuthorization
 from services.auth.app.data_map import DATA_MAP
 from services.auth.app.exchange_context import ExchangeContext
 from services.auth.app.open_session import OpenSession
+from services.auth.app.pairs import Pairs
+from services.auth.app.refresh_grant import RefreshGrant
 from services.auth.app.revoke import Revoke
 from services.auth.app.roles import Roles
+from services.auth.app.sweep import Sweep
 from services.auth.app.verify_token import VerifyToken
 from services.auth.app.zendesk_access import GetZendeskAccess
 from services.auth.rpc.peers import AUTH, PEERS
@@ -62,11 +66,15 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
     )
     pool = new_pool()
     store, zendesk = SqlStore(parts.database), HttpZendesk(pool, client)
-    access = GetZendeskAccess(store, zendesk, sealer, clock, ids, template)
+    pairs = Pairs(sealer)
+    refresh = RefreshGrant(store, zendesk, pairs, clock, ids, template)
+    access = GetZendeskAccess(store, pairs, refresh, clock)
     roles = Roles(access, zendesk, clock, template)
+    complete = CompleteAuthorization(store, zendesk, sealer, pairs, roles, keys, clock, client, template)
     use = UseCases(
         open_session=OpenSession(store, roles, clock, ids, app_key_sets(settings.app_keys())),
-        authorize=Authorize(store, zendesk, sealer, access, roles, keys, clock, ids, client, template),
+        authorize=Authorize(store, sealer, clock, ids, client, template),
+        complete=complete,
         exchange=ExchangeContext(store, roles, keys, clock),
         access=access,
         revoke=Revoke(store, zendesk, access, roles, keys, clock, template),
@@ -82,17 +90,19 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
         add_ParticipantServiceServicer_to_server(participant, server)
 
     async def close() -> None:
+        await complete.drain()
         await access.drain()
         await pool.aclose()
 
-    return Wiring(add, [AUTH, PARTICIPANT], close=close)
+    background = [("sweep", Sweep(store, clock).run)]
+    return Wiring(add, [AUTH, PARTICIPANT], background=background, close=close)
 
 
 DEFINITION = ServiceDefinition(
     name="auth",
     settings_type=AuthSettings,
     migrations="services.auth.migrations",
-    minimum_revision="0001",
+    minimum_revision="0002",
     peers=PEERS,
     build=build,
     verifies_context=False,

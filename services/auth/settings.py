@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
@@ -35,10 +36,14 @@ class AuthSettings(ServiceSettings):
     @field_validator("app_public_key_files")
     @classmethod
     def _pairs(cls, value: str) -> str:
+        seen: set[str] = set()
         for pair in filter(None, value.split(",")):
             number, _, path = pair.partition("=")
-            if not number.isdigit() or not path:
+            if not re.fullmatch(r"[1-9][0-9]{0,18}", number) or not path:
                 raise ValueError("must be `app id=path`, separated by commas")
+            if number in seen:
+                raise ValueError(f"app `{number}` is named twice")
+            seen.add(number)
         return value
 
     def app_keys(self) -> dict[int, Path]:

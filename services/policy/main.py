@@ -12,11 +12,10 @@ from libs.service.definition import Parts, ServiceDefinition, Wiring
 from libs.service.run import run_service
 from services.policy.adapters.sql.store import SqlStore
 from services.policy.adapters.sql.subjects import PLACES
-from services.policy.app.check import Check
 from services.policy.app.data_map import DATA_MAP
-from services.policy.app.manage_types import ManageTypes
 from services.policy.rpc.peers import PEERS, POLICY
-from services.policy.rpc.servicer import PolicyServicer, UseCases
+from services.policy.rpc.servicer import PolicyServicer
+from services.policy.rpc.use_cases import UseCases
 from services.policy.settings import PolicySettings
 from setlist.policy.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
 from setlist.privacy.v1.participant_service_pb2_grpc import add_ParticipantServiceServicer_to_server
@@ -24,9 +23,7 @@ from setlist.privacy.v1.participant_service_pb2_grpc import add_ParticipantServi
 
 async def build(parts: Parts[PolicySettings]) -> Wiring:
     """Wire policy."""
-    clock, store = parts.clock, SqlStore(parts.database)
-    ids = RandomIds(clock)
-    use = UseCases(ManageTypes(store, clock), Check(store, clock, ids), store, parts.pages, clock, ids)
+    use = UseCases.on(SqlStore(parts.database), parts.pages, parts.clock, RandomIds(parts.clock))
     participant = ParticipantServicer(DATA_MAP, SqlSubjects(parts.database, PLACES, DATA_MAP))
 
     def add(server: grpc.aio.Server) -> None:

@@ -11,7 +11,7 @@ import grpc
 from libs.clients.channels import Channels
 from libs.clients.context_tokens import AUTH, ContextTokens, Metadata
 from libs.kernel.ids import AccountId, account_name
-from services.assignment.app.ports import AgentRow
+from services.assignment.app.rows import AgentRow
 from services.assignment.domain.model import Restrictions
 from setlist.auth.v1 import auth_service_pb2 as auth
 from setlist.auth.v1.auth_service_pb2_grpc import AuthServiceStub

@@ -4,46 +4,47 @@ from __future__ import annotations
 
 from libs.kernel.clock import Clock
 from libs.kernel.errors import NotFoundError
-from libs.kernel.ids import AccountId
-from services.assignment.app.ports import DecisionRow, Store, TicketRow
+from libs.kernel.ids import AccountId, IdSource
+from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.route import Route
+from services.assignment.app.rows import DecisionRow, TicketRow
 from services.assignment.app.write_outbox import WriteOutbox
+
+_METHOD = "AssignNext"
 
 
 class AssignNext:
     """Pulls one ticket."""
 
-    def __init__(self, store: Store, route: Route, write: WriteOutbox, clock: Clock) -> None:
+    def __init__(self, store: Store, route: Route, write: WriteOutbox, clock: Clock, ids: IdSource) -> None:
         self._store = store
         self._route = route
         self._write = write
         self._clock = clock
+        self._ids = ids
 
     async def __call__(
         self, account: AccountId, agent: int, request_id: str
     ) -> tuple[TicketRow | None, DecisionRow | None]:
         """Assign the best waiting ticket to the agent; nothing when there is none for him now.
 
+        Args:
+            request_id: the same one again gives the same ticket, never a second one; empty = not repeatable.
+
+        Returns:
+            the ticket and its decision; the decision alone when somebody took the ticket in Zendesk meanwhile.
+
         Raises:
             NotFoundError: the user is no agent of this account.
+            RequestIdReusedError: the request id came from another agent before.
         """
-        now = self._clock.now()
-        decision_id = ""
+        body = str(agent).encode()
         async with self._store.transaction(account) as tx:
             await tx.decisions.lock()
-            if await tx.directory.agent(agent) is None:
-                raise NotFoundError(
-                    "the user is no agent of this account", metadata={"name": f"agents/{agent}"}
-                )
-            for queue in await tx.directory.queues():
-                if queue.state != "active":
-                    continue
-                routed = await self._route.within(
-                    tx, account, queue, f"pull/{request_id}", now, mechanism="pull", only=agent, most=1
-                )
-                decision_id = next((i for i, d in routed.news if d.agent == agent), "")
-                if decision_id:
-                    break
+            answered = await tx.requests.find(account, request_id, _METHOD, body)
+            decision_id = answered.decode() if answered else await self._pull(tx, agent, request_id)
+            if decision_id and not answered:
+                await tx.requests.remember(account, request_id, _METHOD, body, decision_id.encode())
         if not decision_id:
             return None, None
         await self._write(account)
@@ -53,3 +54,16 @@ class AssignNext:
         if decision is not None and decision.write in ("conflict", "failed"):
             return None, decision
         return ticket, decision
+
+    async def _pull(self, tx: Transaction, agent: int, request_id: str) -> str:
+        if await tx.directory.agent(agent) is None:
+            raise NotFoundError("the user is no agent of this account", metadata={"name": f"agents/{agent}"})
+        now, command = self._clock.now(), f"pull/{request_id or self._ids.new('pul')}"
+        for queue in await tx.directory.queues():
+            if queue.state != "active":
+                continue
+            routed = await self._route.within(tx, queue, command, now, mechanism="pull", only=agent, most=1)
+            decision_id = next((i for i, d in routed.news if d.agent == agent), "")
+            if decision_id:
+                return decision_id
+        return ""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable
+from datetime import timedelta
 
 from libs.db.engine import Database
 from libs.db.locks import take_lease
-from libs.kernel.clock import Clock
-from libs.kernel.ids import IdSource
+from libs.db.requests import SqlRequests
+from libs.kernel.ids import AccountId, IdSource
 from libs.telemetry.logs import get_logger
 from services.assignment.app.ports import Store
 from services.assignment.app.run_minute_job import RunMinuteJob
@@ -17,48 +19,82 @@ from services.assignment.app.write_outbox import WriteOutbox
 MINUTE_SECONDS = 60.0
 TICK_LEASE_SECONDS = 50.0
 SWEEP_SECONDS = 5.0
+AT_ONCE = 8
+"""Accounts that are worked on side by side, so that one slow Zendesk does not hold up all others."""
+REQUESTS_KEPT = timedelta(days=1)
 
 
 class MinuteTicker:
     """Runs the minute job of every account, on one replica per minute (a lease on the database's clock)."""
 
-    def __init__(
-        self, store: Store, database: Database, job: RunMinuteJob, clock: Clock, ids: IdSource
-    ) -> None:
+    def __init__(self, store: Store, database: Database, job: RunMinuteJob, ids: IdSource) -> None:
         self._store = store
         self._database = database
         self._job = job
-        self._clock = clock
         self._holder = ids.new("tic")
 
     async def run(self) -> None:
         """Tick for ever."""
         while True:
             await asyncio.sleep(MINUTE_SECONDS)
-            async with self._database.transaction() as connection:
-                lease = await take_lease(connection, "assignment.minute", self._holder, TICK_LEASE_SECONDS)
+            await self.tick()
+
+    async def tick(self) -> bool:
+        """Run every account's job once; False when another replica has this minute."""
+        async with self._database.transaction() as connection:
+            lease = await take_lease(connection, "assignment.minute", self._holder, TICK_LEASE_SECONDS)
             if lease is None:
-                continue
-            for account in await self._store.accounts():
-                try:
-                    await self._job(account, catch_up=True, wait_for_writes=True)
-                except Exception as error:
-                    get_logger().warning("minute job failed", account=account, why=type(error).__name__)
+                return False
+            await SqlRequests(connection).forget_before(REQUESTS_KEPT)
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def one(account: AccountId) -> None:
+            async with places:
+                await _logged(account, self._job(account, catch_up=True, wait_for_writes=True))
+
+        await asyncio.gather(*(one(account) for account in await self._store.accounts()))
+        return True
 
 
 class Writer:
-    """Drains outboxes as soon as a decision was made, and every few seconds what a dead replica left."""
+    """Drains outboxes as soon as a decision was made, and every few seconds what a dead replica left.
+
+    An account whose Zendesk is slow holds up nobody but itself.
+    """
 
     def __init__(self, store: Store, write: WriteOutbox, wake: asyncio.Event) -> None:
         self._store = store
         self._write = write
         self._wake = wake
+        self._busy: dict[AccountId, bool] = {}
 
     async def run(self) -> None:
         """Write for ever."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), SWEEP_SECONDS)
-            self._wake.clear()
-            for account in await self._store.accounts():
-                await self._write(account)
+        places = asyncio.Semaphore(AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), SWEEP_SECONDS)
+                self._wake.clear()
+                for account in await self._store.accounts():
+                    if account in self._busy:
+                        self._busy[account] = True  # once more when it is through
+                    else:
+                        self._busy[account] = False
+                        group.create_task(self._drain(account, places))
+
+    async def _drain(self, account: AccountId, places: asyncio.Semaphore) -> None:
+        try:
+            async with places:
+                await _logged(account, self._write(account))
+        finally:
+            if self._busy.pop(account):
+                self._wake.set()
+
+
+async def _logged(account: AccountId, work: Awaitable[object]) -> None:
+    """Await work for one account; a failure is logged and leaves the other accounts alone."""
+    try:
+        await work
+    except Exception as error:
+        get_logger().warning("background work failed", account=account, why=type(error).__name__)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from services.assignment.app.ports import DecisionRow
+from services.assignment.app.rows import DecisionRow
 
 
 def chained(account: str, row: DecisionRow) -> dict[str, object]:
     """Return what of a decision is chained: everything but the state of its write."""
-    return {
+    facts: dict[str, object] = {
         "account": account,
         "sequence": str(row.sequence),
         "id": row.id,
@@ -24,3 +24,5 @@ def chained(account: str, row: DecisionRow) -> dict[str, object]:
         "rule_version": str(row.rule_version),
         "rank": str(row.rank),
     }
+    # Decisions older than the record of inputs keep their hash.
+    return facts | {"inputs": row.inputs} if row.inputs else facts

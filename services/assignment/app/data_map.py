@@ -42,10 +42,12 @@ DATA_MAP = DataMap(
         *not_personal("views", "account view", "ids of views"),
         *not_personal(
             "queues",
-            "account id title kind source model position state use_sla batch_size daily_limit agents scan_limit "
-            "version created_at updated_at",
-            "rules; chosen agents leave them with the next change of the queue",
+            "account id title kind source model position state use_sla batch_size daily_limit scan_limit version "
+            "created_at updated_at",
+            "rules",
         ),
+        Column("queues", "agents", Strategy.PSEUDONYMISE, "agents whom a queue is for", "agents"),
+        *not_personal("view_tickets", "account view ticket", "what a view holds"),
         Column(
             "tickets",
             "requester_id",
@@ -68,9 +70,11 @@ DATA_MAP = DataMap(
         *not_personal(
             "decisions",
             "account id sequence ticket outcome group_id queue mechanism model command as_of candidates "
-            "rule_version rank write hash",
+            "rule_version rank write hash inputs",
             "the decision",
         ),
+        Column("inputs", "snapshot", Strategy.KEEP, _PROOF),
+        *not_personal("inputs", "account digest", "which facts a decision was made from"),
         Column("rotation", "agent_id", Strategy.DELETE_ROW, "turns of an agent", "agent_id"),
         *not_personal("rotation", "account queue balance", "turns"),
         Column("outbox", "agent_id", Strategy.KEEP, _PROOF, "agent_id"),

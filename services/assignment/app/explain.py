@@ -1,7 +1,8 @@
-"""WhyWaiting and VerifyDecisionChain: the evidence, asked."""
+"""WhyWaiting, ExplainDecision and VerifyDecisionChain: the evidence, asked."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from libs.crypto.chain import GENESIS, chain_hash
@@ -9,9 +10,11 @@ from libs.kernel.clock import Clock
 from libs.kernel.errors import NotFoundError
 from libs.kernel.ids import AccountId
 from services.assignment.app.chained import chained
-from services.assignment.app.ports import DecisionRow, Store
+from services.assignment.app.ports import Store
+from services.assignment.app.rows import DecisionRow
 from services.assignment.domain.decide import decide
-from services.assignment.domain.model import Decision, Outcome
+from services.assignment.domain.errors import QueueNotActiveError
+from services.assignment.domain.model import Code, Decision, Outcome, Snapshot
 
 _PAGE = 1000
 
@@ -30,6 +33,20 @@ class Why:
         return self.decision.outcome is Outcome.ASSIGNED
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A kept decision.
+
+    Attributes:
+        codes: everybody who was considered, with his one code.
+        recomputes: whether the kept inputs give the same decision today; None when no inputs were kept.
+    """
+
+    row: DecisionRow
+    codes: Mapping[int, str]
+    recomputes: bool | None
+
+
 class Explain:
     """Answers without changing anything."""
 
@@ -37,23 +54,43 @@ class Explain:
         self._store = store
         self._clock = clock
 
+    async def decision(self, account: AccountId, decision_id: str) -> Explained:
+        """Return a decision, and decide it again from the inputs that were kept with it.
+
+        Raises:
+            NotFoundError: no such decision.
+        """
+        async with self._store.transaction(account) as tx:
+            row = await tx.decisions.one(decision_id)
+            inputs = await tx.decisions.inputs(row.inputs) if row and row.inputs else None
+        if row is None:
+            name = f"accounts/{account}/decisions/{decision_id}"
+            raise NotFoundError("no such decision", metadata={"name": name})
+        codes = {agent: code for code, agents in row.rejected.items() for agent in agents}
+        if row.agent_id is not None:
+            codes[row.agent_id] = Code.CHOSEN.value
+        return Explained(row, codes, None if inputs is None else _same(inputs, row, codes))
+
     async def why_waiting(self, account: AccountId, ticket: int) -> Why:
         """Decide the ticket's queue again, on a snapshot as of now, and keep nothing.
 
         Raises:
             NotFoundError: the ticket does not wait here.
+            QueueNotActiveError: it waits, but no active queue holds it.
         """
         missing = NotFoundError("the ticket does not wait", metadata={"name": f"tickets/{ticket}"})
         async with self._store.transaction(account) as tx:
-            kept = await tx.directory.account()
-            if kept is None:
+            kept, known = await tx.directory.account(), await tx.tickets.one(ticket)
+            if kept is None or known is None or known.routing != "waiting":
                 raise missing
-            for queue in await tx.directory.queues():
-                snapshot = await tx.decisions.snapshot(kept, queue, self._clock.now(), None)
-                found = next((d for d in decide(snapshot).decisions if d.ticket == ticket), None)
-                if found is not None:
-                    return Why(found, queue.id, queue.model)
-        raise missing
+            queue = await tx.tickets.holder(ticket)
+            if queue is None:
+                raise QueueNotActiveError("no active queue holds the ticket")
+            snapshot = await tx.decisions.snapshot(kept, queue, self._clock.now(), None)
+        found = next((d for d in decide(snapshot).decisions if d.ticket == ticket), None)
+        if found is None:  # behind the queue's scan limit, or taken this very moment
+            raise missing
+        return Why(found, queue.id, queue.model)
 
     async def verify_chain(self, account: AccountId) -> tuple[bool, int, int]:
         """Return whether the chain is intact, how many decisions were checked, and the first that does not fit."""
@@ -69,3 +106,14 @@ class Explain:
             if len(rows) < _PAGE:
                 return True, checked, 0
             after = rows[-1].sequence
+
+
+def _same(inputs: Snapshot, row: DecisionRow, codes: Mapping[int, str]) -> bool:
+    again = next((d for d in decide(inputs).decisions if d.ticket == row.ticket), None)
+    return again is not None and (
+        again.outcome.value,
+        again.agent,
+        again.group,
+        again.rank,
+        {agent: code.value for agent, code in again.codes.items()},
+    ) == (row.outcome, row.agent_id, row.group_id, row.rank, dict(codes))

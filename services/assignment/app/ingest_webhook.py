@@ -9,7 +9,7 @@ from libs.kernel.ids import AccountId
 from services.assignment.app.ports import Sealer, Store
 from services.assignment.app.route import Route
 from services.assignment.domain.errors import NotSyncedError
-from services.assignment.domain.webhook import read_body, require_signature
+from services.assignment.domain.webhook import read_body, require_fresh, require_signature
 
 
 class IngestWebhook:
@@ -30,27 +30,24 @@ class IngestWebhook:
 
         Raises:
             NotSyncedError: the account has no webhook yet.
-            WebhookSignatureError: the signature does not fit.
+            WebhookSignatureError: the signature does not fit, or is older than five minutes.
             InvalidRequestError: the body is not ours.
         """
         require_signature(await self._secret(account), timestamp, body, signature)
-        facts = read_body(body)
         now = self._clock.now()
+        require_fresh(timestamp, now)
+        facts = read_body(body)
         decision = ""
         async with self._store.transaction(account) as tx:
+            # First of all: a round that has the lock wants the ticket's row next.
+            await tx.decisions.lock()
             if not await tx.tickets.take_invocation(invocation, now):
                 return True, ""
             await tx.tickets.store([facts])
-            ticket = await tx.tickets.one(facts.id)
-            if ticket is not None and ticket.routing == "waiting":
-                queues = [
-                    q for q in await tx.directory.queues() if q.kind == "trigger" and q.state == "active"
-                ]
-                queue = next((q for q in queues if q.source in (0, facts.group_id)), None)
-                if queue is not None:
-                    await tx.decisions.lock()
-                    routed = await self._route.within(tx, account, queue, f"webhook/{invocation}", now)
-                    decision = next((i for i, d in routed.news if d.ticket == facts.id), "")
+            queue = await tx.tickets.holder(facts.id)
+            if queue is not None and queue.kind == "trigger":
+                routed = await self._route.within(tx, queue, f"webhook/{invocation}", now)
+                decision = next((i for i, d in routed.news if d.ticket == facts.id), "")
         if decision:
             self._wake.set()
         return False, decision

@@ -8,26 +8,46 @@ from dataclasses import replace
 from libs.kernel.clock import Clock
 from libs.kernel.errors import EtagMismatchError, NotFoundError
 from libs.kernel.ids import AccountId
-from services.assignment.app.ports import Account, QueueRow, Store, Transaction
+from services.assignment.app.ports import Store, Transaction
+from services.assignment.app.rows import Account, QueueRow
 from services.assignment.domain.errors import NotSyncedError
+
+_CREATE = "CreateQueue"
 
 
 class ManageQueues:
-    """Changes rules; each change raises the account's rule version."""
+    """Changes rules; each change raises the account's rule version.
+
+    Every change holds the account's lock, so that a round sees the rules before or after it, never half.
+    """
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
-    async def create(self, account: AccountId, queue: QueueRow, *, validate_only: bool) -> QueueRow:
-        """Keep a new queue; one with the same id is the answer to a repeat."""
+    async def create(
+        self, account: AccountId, queue: QueueRow, request_id: str, body: bytes, *, validate_only: bool
+    ) -> QueueRow:
+        """Keep a new queue.
+
+        Args:
+            request_id: the same one again gives the queue that was made then; empty = always a new one.
+            body: what was asked for, to tell a repeat from another request.
+
+        Raises:
+            NotSyncedError: the account is unknown.
+            RequestIdReusedError: the request id came with another body before.
+        """
         async with self._store.transaction(account) as tx:
+            await tx.decisions.lock()
             await self._account(tx)
-            known = await tx.directory.queue(queue.id)
-            if known is not None or validate_only:
-                return known or queue
-            await tx.directory.put_queue(queue)
-            await self._raise_version(tx)
+            answered = await tx.requests.find(account, request_id, _CREATE, body)
+            if answered is not None:
+                return await tx.directory.queue(answered.decode()) or queue
+            if not validate_only:
+                await tx.directory.put_queue(queue)
+                await tx.requests.remember(account, request_id, _CREATE, body, queue.id.encode())
+                await self._raise_version(tx)
         return queue
 
     async def change(
@@ -45,14 +65,8 @@ class ManageQueues:
             NotFoundError: no such queue.
             EtagMismatchError: it changed since it was read.
         """
-        name = f"accounts/{account}/queues/{queue_id}"
         async with self._store.transaction(account) as tx:
-            await tx.decisions.lock()
-            known = await tx.directory.queue(queue_id)
-            if known is None:
-                raise NotFoundError("no such queue", metadata={"name": name})
-            if etag and etag != str(known.version):
-                raise EtagMismatchError("the queue changed since it was read", metadata={"name": name})
+            known = await self._locked(tx, account, queue_id, etag)
             changed = replace(change(known), version=known.version + 1, updated_at=self._clock.now())
             if not validate_only:
                 await tx.directory.put_queue(changed)
@@ -60,23 +74,36 @@ class ManageQueues:
         return changed
 
     async def delete(self, account: AccountId, queue_id: str, etag: str, *, validate_only: bool) -> None:
-        """Delete a queue; its tickets go on waiting."""
-        await self.change(account, queue_id, etag, lambda q: q, validate_only=True)
-        if validate_only:
-            return
+        """Delete a queue; its tickets go on waiting.
+
+        Raises:
+            NotFoundError: no such queue.
+            EtagMismatchError: it changed since it was read.
+        """
         async with self._store.transaction(account) as tx:
-            await tx.directory.delete_queue(queue_id)
-            await self._raise_version(tx)
+            await self._locked(tx, account, queue_id, etag)
+            if not validate_only:
+                await tx.directory.delete_queue(queue_id)
+                await self._raise_version(tx)
 
     async def settings(self, account: AccountId) -> Account:
-        """Return the account's defaults."""
+        """Return the account's defaults.
+
+        Raises:
+            NotSyncedError: the account is unknown.
+        """
         async with self._store.transaction(account) as tx:
             return await self._account(tx)
 
     async def change_settings(
         self, account: AccountId, etag: str, change: Callable[[Account], Account], *, validate_only: bool
     ) -> Account:
-        """Change the account's defaults."""
+        """Change the account's defaults.
+
+        Raises:
+            NotSyncedError: the account is unknown.
+            EtagMismatchError: they changed since they were read.
+        """
         async with self._store.transaction(account) as tx:
             await tx.decisions.lock()
             known = await self._account(tx)
@@ -87,6 +114,17 @@ class ManageQueues:
             if not validate_only:
                 await tx.directory.put_account(changed)
         return changed
+
+    @staticmethod
+    async def _locked(tx: Transaction, account: AccountId, queue_id: str, etag: str) -> QueueRow:
+        name = f"accounts/{account}/queues/{queue_id}"
+        await tx.decisions.lock()
+        known = await tx.directory.queue(queue_id)
+        if known is None:
+            raise NotFoundError("no such queue", metadata={"name": name})
+        if etag and etag != str(known.version):
+            raise EtagMismatchError("the queue changed since it was read", metadata={"name": name})
+        return known
 
     @staticmethod
     async def _account(tx: Transaction) -> Account:

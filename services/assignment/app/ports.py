@@ -4,178 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from libs.db.requests import Requests
 from libs.kernel.ids import AccountId
 from libs.zendesk.client import ZendeskClient
+from services.assignment.app.rows import (
+    Account,
+    AgentRow,
+    DecisionRow,
+    QueueRow,
+    Round,
+    SummaryRow,
+    TicketRow,
+    Write,
+)
 from services.assignment.domain.model import Decision, Plan, Restrictions, Snapshot
 from services.assignment.domain.webhook import TicketFacts
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What is kept of an account.
-
-    Attributes:
-        fields: ids of our ticket fields by key.
-        webhook_secret: sealed.
-        export_cursor: where the incremental export goes on; empty = from `synced_at`.
-    """
-
-    account: AccountId
-    synced_at: datetime
-    inbox_limit: int | None = None
-    daily_limit: int | None = None
-    default_status: str = "away"
-    rule_version: int = 1
-    restrictions: Restrictions = field(default_factory=Restrictions)
-    fields: Mapping[str, int] = field(default_factory=dict)
-    webhook: str = ""
-    webhook_secret: bytes | None = None
-    export_cursor: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AgentRow:
-    """An agent as he is kept."""
-
-    user_id: int
-    name: str
-    role: str
-    role_type: int | None
-    custom_role_id: int | None
-    active: bool
-    suspended: bool
-    status: str
-    status_at: datetime
-    groups: tuple[int, ...] = ()
-    inbox_limit: int | None = None
-    daily_limit: int | None = None
-    rule: int | None = None
-    manager: bool = False
-    autoplay: bool = False
-    version: int = 1
-    open_count: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class QueueRow:
-    """A queue as it is kept.
-
-    Attributes:
-        kind: scheduled (a view, or everything with source 0) or trigger (a group).
-        state: active or paused.
-    """
-
-    id: str
-    title: str
-    kind: str
-    source: int
-    model: str
-    position: int
-    created_at: datetime
-    updated_at: datetime
-    state: str = "active"
-    use_sla: bool = False
-    batch_size: int | None = None
-    daily_limit: int | None = None
-    agents: tuple[int, ...] = ()
-    scan_limit: int | None = None
-    version: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class TicketRow:
-    """A ticket as it is kept."""
-
-    facts: TicketFacts
-    routing: str
-    assigned_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionRow:
-    """A decision as it is kept."""
-
-    id: str
-    sequence: int
-    ticket: int
-    outcome: str
-    agent_id: int | None
-    group_id: int | None
-    queue: str
-    mechanism: str
-    model: str
-    command: str
-    as_of: datetime
-    rejected: Mapping[str, Sequence[int]]
-    candidates: int
-    rule_version: int
-    rank: int
-    write: str
-    hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """The circumstances of one round.
-
-    Attributes:
-        mechanism: queue or pull.
-        command: what caused it; unique per round.
-    """
-
-    queue: QueueRow
-    mechanism: str
-    command: str
-    as_of: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One change on its way to Zendesk.
-
-    Attributes:
-        id: of the decision; goes into the ticket's audit field, so that a repeat can be told.
-        read_at: the ticket's `updated_at` that the decision saw.
-        fence: raised by each taker; a slower one's result is dropped.
-    """
-
-    id: str
-    ticket: int
-    agent_id: int
-    group_id: int | None
-    read_at: datetime
-    queue: str
-    as_of: datetime
-    attempts: int
-    fence: int
-
-
-@dataclass(frozen=True, slots=True)
-class SummaryRow:
-    """Figures of an account."""
-
-    tickets_in: int
-    assigned: int
-    waiting: int
-    per_agent: Mapping[int, int]
-    decisions: int
-    pending: int
-    conflicts: int
-
-
 class Directory(Protocol):
-    """Accounts, agents and queues."""
+    """Accounts, agents, queues and views."""
 
     async def account(self) -> Account | None:
         """Return the account."""
         ...
 
     async def put_account(self, account: Account) -> None:
-        """Write the account."""
+        """Write the whole account; the caller holds the lock, or another's change is lost."""
+        ...
+
+    async def move_cursor(self, before: str, after: str) -> bool:
+        """Move the export's cursor if it still is `before`; False when another replica moved it."""
         ...
 
     async def agents(
@@ -192,8 +54,20 @@ class Directory(Protocol):
         """Replace what Zendesk says of agents and memberships; statuses and limits stay."""
         ...
 
-    async def put_agent(self, agent: AgentRow) -> None:
-        """Write an agent's settings and limits."""
+    async def refresh_agent(self, agent: AgentRow) -> bool:
+        """Replace what Zendesk says of one known agent, groups included; return whether it is news."""
+        ...
+
+    async def put_settings(
+        self, user_id: int, rule: int | None, *, manager: bool, autoplay: bool
+    ) -> AgentRow | None:
+        """Write the three Playlist fields; None for an unknown agent."""
+        ...
+
+    async def put_limits(
+        self, user_id: int, inbox_limit: int | None, daily_limit: int | None
+    ) -> AgentRow | None:
+        """Write an agent's own limits; None for an unknown agent."""
         ...
 
     async def set_statuses(self, statuses: Mapping[int, str], at: datetime) -> int:
@@ -220,16 +94,33 @@ class Directory(Protocol):
         """Replace the known views."""
         ...
 
+    async def put_view_tickets(self, view: int, tickets: Sequence[int]) -> None:
+        """Replace what a view holds."""
+        ...
+
 
 class Tickets(Protocol):
-    """Tickets, webhook invocations, the change stream."""
+    """Tickets, webhook invocations."""
 
     async def store(self, facts: Sequence[TicketFacts]) -> int:
-        """Keep facts that are newer than what is known; return how many were."""
+        """Keep facts that are newer than what is known; return how many were.
+
+        Facts of the same instant are kept too (Zendesk's times are whole seconds), except that a ticket of
+        ours is unassigned again: that is what was true before our own change. While a change of ours is on
+        its way, assignee and routing are ours to say. A requester who was erased stays erased.
+        """
+        ...
+
+    async def park(self, ticket: int) -> None:
+        """Keep a waiting ticket from being routed until the next newer facts about it."""
         ...
 
     async def take_invocation(self, invocation: str, at: datetime) -> bool:
         """Remember a webhook's invocation; False when it was taken before."""
+        ...
+
+    async def forget_invocations(self, before: datetime) -> int:
+        """Forget invocations taken before an instant; return how many."""
         ...
 
     async def one(self, ticket: int) -> TicketRow | None:
@@ -240,42 +131,47 @@ class Tickets(Protocol):
         """Return tickets by id."""
         ...
 
-    async def waiting(self, queue: QueueRow) -> int:
-        """Count the tickets that wait in a queue."""
+    async def waiting(self) -> int:
+        """Count the tickets that wait, in whatever queue."""
+        ...
+
+    async def holder(self, ticket: int) -> QueueRow | None:
+        """Return the first active queue that holds a waiting ticket (facts: decision 3)."""
         ...
 
 
 class Decisions(Protocol):
-    """Rounds, decisions, writes."""
+    """Rounds and decisions."""
 
     async def lock(self) -> None:
-        """One round at a time in an account, over all replicas, until the transaction ends."""
+        """One change of rules, turns or assignments at a time in an account, over all replicas, until the
+        transaction ends. Taken before any row is touched, so that nobody waits for it with a row in hand.
+        """
         ...
 
     async def snapshot(
         self, account: Account, queue: QueueRow, as_of: datetime, only: int | None
     ) -> Snapshot:
-        """Read everything that a round of a queue looks at; `only` = one agent (pull)."""
+        """Read everything that a round of a queue looks at; `only` = one agent (pull).
+
+        Tickets that an active queue before this one holds are not among them.
+        """
         ...
 
-    async def keep(self, account: Account, round_: Round, plan: Plan, ids: Sequence[str]) -> list[Decision]:
-        """Keep assignments, decisions (a waiting ticket's only when its outcome changed), turns and writes."""
+    async def claim(self, tickets: Sequence[int]) -> dict[int, int | None]:
+        """Keep the tickets that still wait as they are until the transaction ends; return their groups."""
         ...
 
-    async def take_writes(self, limit: int, lease_seconds: float) -> list[Write]:
-        """Take pending writes, fenced and leased on the database's clock."""
+    async def keep(
+        self, account: Account, round_: Round, snapshot: Snapshot, plan: Plan, ids: Sequence[str]
+    ) -> list[Decision]:
+        """Keep assignments, decisions (a waiting ticket's only when its outcome changed), turns, writes and
+        the snapshot; return the decisions that were kept, which have the first of the ids.
+        """
         ...
 
-    async def finish_write(self, write: Write, state: str) -> bool:
-        """Record how a write ended (`confirmed`, `conflict`, `failed`); False when another taker was faster."""
-        ...
-
-    async def release_write(self, write: Write, read_at: datetime | None) -> None:
-        """Put a write back, with a newer stamp when one was read."""
-        ...
-
-    async def pending(self) -> int:
-        """Count writes that are not finished."""
+    async def inputs(self, digest: str) -> Snapshot | None:
+        """Return a snapshot that decisions were made from."""
         ...
 
     async def one(self, decision: str) -> DecisionRow | None:
@@ -291,6 +187,33 @@ class Decisions(Protocol):
         ...
 
 
+class Outbox(Protocol):
+    """Changes on their way to Zendesk."""
+
+    async def take(self, limit: int, lease_seconds: float) -> list[Write]:
+        """Take pending writes, fenced and leased on the store's own clock, oldest first.
+
+        Nobody waits for another taker: what he has in hand is left out.
+        """
+        ...
+
+    async def finish(self, write: Write, state: str) -> bool:
+        """Record how a write ended (`confirmed`, `conflict`, `failed`); False when another taker was faster.
+
+        Unless confirmed, the turn is given back and the ticket is free for whatever facts come next; the
+        caller holds the lock then.
+        """
+        ...
+
+    async def release(self, write: Write) -> None:
+        """Put a write back."""
+        ...
+
+    async def pending(self) -> int:
+        """Count writes that are not finished."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """One transaction on one account's rows."""
@@ -298,6 +221,8 @@ class Transaction:
     directory: Directory
     tickets: Tickets
     decisions: Decisions
+    outbox: Outbox
+    requests: Requests
 
 
 class Store(Protocol):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from libs.kernel.clock import Clock
+from libs.kernel.errors import ConcurrentChangeError
 from libs.kernel.ids import AccountId, IdSource
-from services.assignment.app.ports import QueueRow, Round, Store, Transaction
+from services.assignment.app.ports import Store, Transaction
+from services.assignment.app.rows import Account, QueueRow, Round
 from services.assignment.domain.decide import decide
 from services.assignment.domain.errors import NotSyncedError
-from services.assignment.domain.model import Decision, Snapshot
+from services.assignment.domain.model import Decision, Plan, Snapshot
+
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +32,12 @@ class Routed:
 class Route:
     """Runs rounds."""
 
-    def __init__(self, store: Store, clock: Clock, ids: IdSource) -> None:
+    def __init__(self, store: Store, ids: IdSource) -> None:
         self._store = store
-        self._clock = clock
         self._ids = ids
 
-    async def __call__(self, account: AccountId, queue: QueueRow, command: str) -> Routed:
-        """Decide for every ticket that waits in a queue, in one transaction.
+    async def __call__(self, account: AccountId, queue_id: str, command: str, as_of: datetime) -> Routed:
+        """Decide for every ticket that waits in a queue, in one transaction; nothing if it is not active now.
 
         Raises:
             NotSyncedError: the account is unknown.
@@ -43,12 +45,14 @@ class Route:
         async with self._store.transaction(account) as tx:
             # INVARIANT: one round at a time per account, so no cap is passed and no turn is lost.
             await tx.decisions.lock()
-            return await self.within(tx, account, queue, command, self._clock.now())
+            queue = await tx.directory.queue(queue_id)
+            if queue is None or queue.state != "active":
+                return Routed(0, [])
+            return await self.within(tx, queue, command, as_of)
 
     async def within(
         self,
         tx: Transaction,
-        account: AccountId,
         queue: QueueRow,
         command: str,
         as_of: datetime,
@@ -61,23 +65,39 @@ class Route:
 
         Args:
             only: one agent alone (pull).
-            most: look at no more than this many tickets, the most valuable first.
+            most: assign no more than this many tickets, the most valuable first.
+
+        Raises:
+            NotSyncedError: the account is unknown.
+            ConcurrentChangeError: tickets changed faster than rounds could be decided.
         """
         kept = await tx.directory.account()
         if kept is None:
             raise NotSyncedError("nothing is known of this account yet: sync it first")
-        snapshot = await tx.decisions.snapshot(kept, queue, as_of, only)
-        if not snapshot.tickets:
-            return Routed(0, [])
-        plan = decide(snapshot)
-        if most is not None:
-            first = [d for d in plan.decisions if d.agent is not None][:most]
-            plan = decide(_narrowed(snapshot, {d.ticket for d in first}))
+        round_ = Round(queue, mechanism, command, as_of)
+        for _ in range(_ATTEMPTS):
+            snapshot = await tx.decisions.snapshot(kept, queue, as_of, only)
+            if not snapshot.tickets:
+                return Routed(0, [])
+            considered, plan = len(snapshot.tickets), decide(snapshot)
+            if most is not None:
+                first = {d.ticket for d in plan.assigned[:most]}
+                snapshot = replace(snapshot, tickets=[t for t in snapshot.tickets if t.id in first])
+                plan = decide(snapshot)
+            if await self._claimed(tx, snapshot, plan):
+                return Routed(considered, await self._keep(tx, kept, round_, snapshot, plan))
+        raise ConcurrentChangeError("the tickets of the queue change too fast")
+
+    @staticmethod
+    async def _claimed(tx: Transaction, snapshot: Snapshot, plan: Plan) -> bool:
+        """Tell whether every ticket to be assigned still is what was decided on; none changes from now on."""
+        groups = {t.id: t.group for t in snapshot.tickets}
+        wanted = {d.ticket: groups[d.ticket] for d in plan.assigned}
+        return not wanted or await tx.decisions.claim(sorted(wanted)) == wanted
+
+    async def _keep(
+        self, tx: Transaction, kept: Account, round_: Round, snapshot: Snapshot, plan: Plan
+    ) -> list[tuple[str, Decision]]:
         ids = [self._ids.new("dec") for _ in plan.decisions]
-        news = await tx.decisions.keep(kept, Round(queue, mechanism, command, as_of), plan, ids)
-        return Routed(len(snapshot.tickets), list(zip(ids, news, strict=False)))
-
-
-def _narrowed(snapshot: Snapshot, tickets: set[int]) -> Snapshot:
-    chosen = [t for t in snapshot.tickets if t.id in tickets]
-    return Snapshot(snapshot.agents, chosen, snapshot.queue, snapshot.restrictions)
+        news = await tx.decisions.keep(kept, round_, snapshot, plan, ids)
+        return list(zip(ids, news, strict=False))

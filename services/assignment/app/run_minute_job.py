@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from libs.kernel.clock import Clock
 from libs.kernel.ids import AccountId
-from services.assignment.app.ports import QueueRow, Store, Zendesk
+from libs.telemetry.logs import get_logger
+from libs.zendesk.errors import RecordNotFoundError
+from services.assignment.app.copies import facts_of
+from services.assignment.app.ports import Store, Zendesk
 from services.assignment.app.route import Route
-from services.assignment.app.write_outbox import WriteOutbox, facts_of
+from services.assignment.app.rows import QueueRow
+from services.assignment.app.write_outbox import WriteOutbox
 from services.assignment.domain.errors import NotSyncedError
+
+INVOCATIONS_KEPT = timedelta(hours=24)
+"""Longer than any retry of Zendesk's, and than the window of a webhook's timestamp (facts: Zendesk, decision 3)."""
 
 
 @dataclass(slots=True)
@@ -46,17 +53,18 @@ class RunMinuteJob:
         done = JobDone()
         async with self._store.transaction(account) as tx:
             queues = [q for q in await tx.directory.queues() if q.state == "active"]
-        minute = f"{self._clock.now():%Y-%m-%dT%H:%MZ}"
+        now = self._clock.now()  # one instant for the whole run: batch sizes count by run
         for queue in queues:
             if queue.kind == "scheduled" and queue.source:
                 await self._refresh_view(account, queue)
-            routed = await self._route(account, queue, f"{queue.id}/{minute}")
+            routed = await self._route(account, queue.id, f"{queue.id}/{now:%Y-%m-%dT%H:%MZ}", now)
             done.considered += routed.considered
             done.assignments += [(d.ticket, d.agent, i) for i, d in routed.news if d.agent is not None]
         if wait_for_writes or done.assignments:
             done.written = (await self._write(account)).confirmed
         async with self._store.transaction(account) as tx:
-            done.waiting = len(await tx.tickets.page(0, 1_000_000, "waiting"))
+            await tx.tickets.forget_invocations(now - INVOCATIONS_KEPT)
+            done.waiting = await tx.tickets.waiting()
         return done
 
     async def _catch_up(self, account: AccountId) -> None:
@@ -71,14 +79,18 @@ class RunMinuteJob:
             page = await client.tickets.changed(cursor=kept.export_cursor or None, start_time=start)
             async with self._store.transaction(account) as tx:
                 await tx.tickets.store([facts_of(t) for t in {t.id: t for t in page.rows}.values()])
-                present = await tx.directory.account()
-                if present is not None and present.export_cursor == kept.export_cursor:
-                    await tx.directory.put_account(replace(present, export_cursor=page.cursor))
+                await tx.directory.move_cursor(kept.export_cursor, page.cursor)
             if page.end_of_stream:
                 return
 
     async def _refresh_view(self, account: AccountId, queue: QueueRow) -> None:
         client = await self._zendesk.of(account)
-        tickets = await client.tickets.of_view(queue.source)
+        try:
+            tickets = await client.tickets.of_view(queue.source)
+        except RecordNotFoundError:
+            # One deleted view must not stop the other queues; it holds nothing any more.
+            get_logger().warning("the queue's view is gone", account=account, queue=queue.id)
+            tickets = []
         async with self._store.transaction(account) as tx:
             await tx.tickets.store([facts_of(t) for t in tickets])
+            await tx.directory.put_view_tickets(queue.source, [t.id for t in tickets])

@@ -7,17 +7,9 @@ from dataclasses import dataclass, replace
 from libs.kernel.clock import Clock
 from libs.kernel.ids import AccountId, IdSource
 from libs.zendesk.client import ZendeskClient
-from libs.zendesk.models import User
-from services.assignment.app.ports import (
-    Account,
-    AgentRow,
-    Installations,
-    Policy,
-    QueueRow,
-    Sealer,
-    Store,
-    Zendesk,
-)
+from services.assignment.app.copies import agent_of
+from services.assignment.app.ports import Installations, Policy, Sealer, Store, Zendesk
+from services.assignment.app.rows import Account, QueueRow
 from services.assignment.app.write_outbox import AUDIT_FIELDS
 from services.assignment.domain.webhook import BODY_TEMPLATE
 
@@ -28,7 +20,6 @@ USER_FIELDS = {
 }
 WEBHOOK_NAME = "Setlist"
 TRIGGER_TITLE = "Setlist: tell about tickets"
-_LIGHT_TYPES = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,43 +74,27 @@ class SyncAccount:
         by_user: dict[int, list[int]] = {}
         for user, group in memberships:
             by_user.setdefault(user, []).append(group)
-        agents = [self._agent(u, tuple(sorted(by_user.get(u.id, ()))), kept) for u in users]
+        agents = [agent_of(u, by_user.get(u.id, ()), kept.default_status, now) for u in users]
         async with self._store.transaction(account) as tx:
+            await tx.decisions.lock()
             present = await tx.directory.account()
             if present is not None:  # settings and cursor may have moved while Zendesk was asked
+                hook = kept if webhook_url else present
                 kept = replace(
                     present,
                     synced_at=now,
                     restrictions=restrictions,
                     fields=kept.fields,
-                    webhook=kept.webhook,
-                    webhook_secret=kept.webhook_secret,
+                    webhook=hook.webhook,
+                    webhook_secret=hook.webhook_secret,
                 )
             await tx.directory.put_account(kept)
             await tx.directory.sync_agents(agents, memberships)
             await tx.directory.put_views([v.id for v in views])
-            if not await tx.directory.queues():
+            if present is None:  # a new account; later nobody wants back what he deleted
                 await tx.directory.put_queue(self._default_queue())
         await self._policy.publish(account, agents)
         return Synced(len(agents), len(groups), len(memberships), len(views), created)
-
-    def _agent(self, user: User, groups: tuple[int, ...], account: Account) -> AgentRow:
-        rule = user.user_fields.get("playlist_rule_id")
-        return AgentRow(
-            user_id=user.id,
-            name=user.name,
-            role=user.role,
-            role_type=user.role_type,
-            custom_role_id=user.custom_role_id,
-            active=user.active,
-            suspended=user.suspended,
-            status=account.default_status,
-            status_at=self._clock.now(),
-            groups=groups,
-            rule=int(rule) if rule not in (None, "") else None,
-            manager=bool(user.user_fields.get("playlist_manager")),
-            autoplay=bool(user.user_fields.get("playlist_autoplay")),
-        )
 
     def _default_queue(self) -> QueueRow:
         """Every ticket of every group, routed as it comes in: what a new account starts with."""

@@ -8,7 +8,8 @@ from dataclasses import replace
 from libs.kernel.errors import NotFoundError, PermissionDeniedError
 from libs.kernel.ids import AccountId
 from libs.rpc.identity import Caller
-from services.assignment.app.ports import AgentRow, Policy, Store, Zendesk
+from services.assignment.app.ports import Policy, Store, Zendesk
+from services.assignment.app.rows import AgentRow
 from services.assignment.domain.errors import FieldNotManagedError
 
 FIELDS = {"rule_id": "playlist_rule_id", "manager": "playlist_manager", "autoplay": "playlist_autoplay"}
@@ -51,19 +52,23 @@ class UpdateAgentSettings:
             row = await tx.directory.agent(agent)
         if row is None:
             raise NotFoundError("no such agent", metadata={"name": f"accounts/{account}/agents/{agent}"})
-        changed = replace(
-            row,
-            rule=_number(values["rule_id"]) if "rule_id" in values else row.rule,
-            manager=bool(values["manager"]) if "manager" in values else row.manager,
-            autoplay=bool(values["autoplay"]) if "autoplay" in values else row.autoplay,
-        )
+        changed = _changed(row, values)
         if validate_only:
             return changed, reason
         client = await self._zendesk.of(account)
-        await client.users.set_user_fields(agent, {FIELDS[k]: v for k, v in values.items()})
+        clean = {"rule_id": changed.rule, "manager": changed.manager, "autoplay": changed.autoplay}
+        await client.users.set_user_fields(agent, {FIELDS[k]: clean[k] for k in values})
         async with self._store.transaction(account) as tx:
-            await tx.directory.put_agent(changed)
-            after = await tx.directory.agent(agent)
+            await tx.decisions.lock()  # the other fields may have changed while Zendesk was asked
+            row = await tx.directory.agent(agent) or row
+            changed = _changed(row, values)
+            after = await tx.directory.put_settings(
+                agent, changed.rule, manager=changed.manager, autoplay=changed.autoplay
+            )
+            everybody = await tx.directory.agents()
+        if "manager" in values:
+            # At once, not at the next sync: who is no delegated administrator any more may change nobody.
+            await self._policy.publish(account, everybody)
         return after or changed, reason
 
     async def _reason(self, account: AccountId, caller: Caller, agent: int) -> str:
@@ -73,6 +78,15 @@ class UpdateAgentSettings:
         if reason is None:
             raise PermissionDeniedError("policy does not let you change this agent's settings")
         return reason
+
+
+def _changed(row: AgentRow, values: Mapping[str, object]) -> AgentRow:
+    return replace(
+        row,
+        rule=_number(values["rule_id"]) if "rule_id" in values else row.rule,
+        manager=bool(values["manager"]) if "manager" in values else row.manager,
+        autoplay=bool(values["autoplay"]) if "autoplay" in values else row.autoplay,
+    )
 
 
 def _number(value: object) -> int | None:

@@ -1,25 +1,32 @@
 """Writes assignments to Zendesk: exactly once, by safe update, with the audit fields.
 
 Every write is fenced and leased on the database's clock. Before it is sent the ticket is read: our decision
-id in the audit field means that a taker before us was done already; another assignee means that somebody
-was faster, and slot and turn are given back.
+id in the audit field means that it was carried out already, whatever came after; another assignee means that
+somebody was faster, and slot and turn are given back. While Zendesk is out of reach writes wait, without end:
+nothing is known of a write until Zendesk has answered.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from libs.kernel.ids import AccountId
 from libs.telemetry.logs import get_logger
 from libs.zendesk.client import ZendeskClient
-from libs.zendesk.errors import RecordInvalidError, UpdateConflictError, ZendeskError
-from libs.zendesk.models import Ticket
+from libs.zendesk.errors import (
+    RecordInvalidError,
+    RecordNotFoundError,
+    UpdateConflictError,
+    ZendeskError,
+)
+from libs.zendesk.models import Ticket, User
 from libs.zendesk.tickets import custom_fields, stamp
-from services.assignment.app.ports import Account, Store, Write, Zendesk
-from services.assignment.domain.webhook import TicketFacts
+from services.assignment.app.copies import agent_of, facts_of
+from services.assignment.app.ports import Store, Zendesk
+from services.assignment.app.rows import Account, Write
 
 LEASE_SECONDS = 60.0
 BATCH = 100
@@ -31,7 +38,8 @@ AUDIT_FIELDS = {
     "time": "Setlist assigned at",
     "queue": "Setlist queue",
 }
-MAXIMUM_ATTEMPTS = 8
+STAMPS = 3
+"""How often a ticket that keeps changing is read anew before its write waits for the next drain."""
 
 
 @dataclass(slots=True)
@@ -42,20 +50,6 @@ class Written:
     conflicts: int = 0
     failed: int = 0
     postponed: int = 0
-
-
-def facts_of(ticket: Ticket) -> TicketFacts:
-    """Return the routing facts of a ticket that was read from Zendesk."""
-    return TicketFacts(
-        ticket.id,
-        ticket.status,
-        ticket.created_at,
-        ticket.updated_at,
-        ticket.group_id,
-        ticket.assignee_id,
-        ticket.requester_id,
-        ticket.priority,
-    )
 
 
 class WriteOutbox:
@@ -70,8 +64,8 @@ class WriteOutbox:
         written = Written()
         while True:
             async with self._store.transaction(account) as tx:
-                writes = await tx.decisions.take_writes(BATCH, LEASE_SECONDS)
                 kept = await tx.directory.account()
+                writes = await tx.outbox.take(BATCH, LEASE_SECONDS) if kept is not None else []
             if not writes or kept is None:
                 return written
             before = written.postponed
@@ -82,7 +76,7 @@ class WriteOutbox:
     async def _write(self, account: Account, writes: Sequence[Write], written: Written) -> None:
         try:
             client = await self._zendesk.of(account.account)
-            present = {t.id: t for t in await client.tickets.show_many([w.ticket for w in writes])}
+            present = await _read(client, writes)
         except Exception as error:
             get_logger().warning(
                 "zendesk is out of reach, writes wait", why=type(error).__name__, writes=len(writes)
@@ -92,20 +86,25 @@ class WriteOutbox:
             return
         due: list[tuple[Write, Ticket]] = []
         for write in writes:
-            ticket = present.get(write.ticket)
-            if ticket is None or ticket.assignee_id is not None or ticket.status not in ("new", "open"):
-                mine = ticket is not None and self._is_mine(account, write, ticket)
-                await self._finish(account, write, "confirmed" if mine else "conflict", ticket, written)
-            else:
+            ticket = await self._unsettled(account, write, present.get(write.ticket), written)
+            if ticket is not None:
                 due.append((write, ticket))
         if len(due) <= SINGLE:
-            await asyncio.gather(*(self._one(client, account, w, t, written) for w, t in due))
+            await _all(self._one(client, account, w, t, written) for w, t in due)
         else:
             await self._many(client, account, due, written)
 
-    @staticmethod
-    def _is_mine(account: Account, write: Write, ticket: Ticket) -> bool:
-        return ticket.custom_fields.get(account.fields.get("decision", 0)) == write.id
+    async def _unsettled(
+        self, account: Account, write: Write, ticket: Ticket | None, written: Written
+    ) -> Ticket | None:
+        """Return the ticket if the write is still to be sent; otherwise record how it ended."""
+        if ticket is not None and ticket.custom_fields.get(account.fields.get("decision", 0)) == write.id:
+            await self._finish(account, write, "confirmed", ticket, written)
+        elif ticket is None or ticket.assignee_id is not None or ticket.status not in ("new", "open"):
+            await self._finish(account, write, "conflict", ticket, written)
+        else:
+            return ticket
+        return None
 
     @staticmethod
     def _values(account: Account, write: Write) -> dict[str, Any]:
@@ -126,19 +125,29 @@ class WriteOutbox:
     async def _one(
         self, client: ZendeskClient, account: Account, write: Write, ticket: Ticket, written: Written
     ) -> None:
+        values = self._values(account, write)
         try:
-            done = await client.tickets.update(
-                write.ticket, self._values(account, write), read_at=ticket.updated_at
-            )
-        except UpdateConflictError:
-            await self._postpone(account, write, written)
+            for _ in range(STAMPS):
+                try:
+                    done = await client.tickets.update(write.ticket, values, read_at=ticket.updated_at)
+                except UpdateConflictError:
+                    fresh = (await _read(client, [write])).get(write.ticket)
+                    still = await self._unsettled(account, write, fresh, written)
+                    if still is None:
+                        return
+                    ticket = still
+                else:
+                    await self._finish(account, write, "confirmed", done, written)
+                    return
+        except RecordNotFoundError:
+            await self._finish(account, write, "conflict", None, written)
+            return
         except RecordInvalidError:
-            # E.g. the agent left the group meanwhile: this assignment can never be written.
-            await self._finish(account, write, "failed", ticket, written)
-        except ZendeskError:
-            await self._postpone(account, write, written)
-        else:
-            await self._finish(account, write, "confirmed", done, written)
+            await self._refused(client, account, write, written)
+            return
+        except ZendeskError as error:
+            get_logger().warning("a write waits", decision=write.id, status=error.status, route=error.route)
+        await self._postpone(account, write, written)
 
     async def _many(
         self, client: ZendeskClient, account: Account, due: Sequence[tuple[Write, Ticket]], written: Written
@@ -154,37 +163,91 @@ class WriteOutbox:
         ]
         try:
             job = await client.jobs.wait(await client.tickets.update_many(batch), poll_seconds=0.05)
-        except ZendeskError:
+            present = await _read(client, [w for w, _ in due])
+        except ZendeskError as error:
+            get_logger().warning("writes wait", writes=len(due), status=error.status, route=error.route)
             for write, _ in due:
                 await self._postpone(account, write, written)
             return
-        succeeded = {r.id for r in job.results if r.success}
-        present = {t.id: t for t in await client.tickets.show_many([w.ticket for w, _ in due])}
-        for write, ticket in due:
-            if write.ticket in succeeded and write.ticket in present:
-                await self._finish(account, write, "confirmed", present[write.ticket], written)
-            else:
-                await self._one(client, account, write, present.get(write.ticket, ticket), written)
+        succeeded = {row.id for row in job.results if row.success}
+        rest = []
+        for write, _ in due:
+            ticket = present.get(write.ticket)
+            if write.ticket in succeeded:
+                await self._finish(account, write, "confirmed", ticket, written)
+                continue
+            # A row that the job refused is judged by what the ticket says now, as before it was sent.
+            ticket = await self._unsettled(account, write, ticket, written)
+            if ticket is not None:
+                rest.append((write, ticket))
+        await _all(self._one(client, account, w, t, written) for w, t in rest)
+
+    async def _refused(self, client: ZendeskClient, account: Account, write: Write, written: Written) -> None:
+        """Zendesk refused the values (422): learn why, so that the next round does not decide the same again."""
+        try:
+            ticket = (await _read(client, [write])).get(write.ticket)
+            still = await self._unsettled(account, write, ticket, written)
+            if still is None:
+                return
+            user, groups = await _agent(client, write.agent_id)
+        except ZendeskError:
+            await self._postpone(account, write, written)
+            return
+        async with self._store.transaction(account.account) as tx:
+            await tx.decisions.lock()
+            known = await tx.directory.agent(write.agent_id)
+            changed = False
+            if known is not None:
+                fresh = (
+                    agent_of(user, groups, known.status, known.status_at)
+                    if user is not None
+                    else replace(known, active=False, groups=())
+                )
+                changed = await tx.directory.refresh_agent(fresh)
+            if not await tx.outbox.finish(write, "failed"):
+                return
+            await tx.tickets.store([facts_of(still)])
+            if not changed:
+                await tx.tickets.park(write.ticket)  # it is the ticket: wait until somebody changes it
+        written.failed += 1
 
     async def _finish(
         self, account: Account, write: Write, state: str, ticket: Ticket | None, written: Written
     ) -> None:
         async with self._store.transaction(account.account) as tx:
-            if not await tx.decisions.finish_write(write, state):
+            if state != "confirmed":
+                await tx.decisions.lock()
+            if not await tx.outbox.finish(write, state):
                 return
             if ticket is not None:
                 await tx.tickets.store([facts_of(ticket)])
+            elif (known := await tx.tickets.one(write.ticket)) is not None:
+                await tx.tickets.store([replace(known.facts, status="deleted")])
         if state == "confirmed":
             written.confirmed += 1
-        elif state == "conflict":
-            written.conflicts += 1
         else:
-            written.failed += 1
+            written.conflicts += 1
 
     async def _postpone(self, account: Account, write: Write, written: Written) -> None:
-        if write.attempts >= MAXIMUM_ATTEMPTS:
-            await self._finish(account, write, "failed", None, written)
-            return
         written.postponed += 1
         async with self._store.transaction(account.account) as tx:
-            await tx.decisions.release_write(write, None)
+            await tx.outbox.release(write)
+
+
+async def _read(client: ZendeskClient, writes: Sequence[Write]) -> dict[int, Ticket]:
+    return {t.id: t for t in await client.tickets.show_many([w.ticket for w in writes])}
+
+
+async def _agent(client: ZendeskClient, user_id: int) -> tuple[User | None, list[int]]:
+    try:
+        user = await client.users.show(user_id)
+        return user, [m.group_id for m in await client.memberships.of_user(user_id)]
+    except RecordNotFoundError:
+        return None, []
+
+
+async def _all(calls: Any) -> None:
+    """Await every call, and only then raise the first failure: none goes on unwatched."""
+    for outcome in await asyncio.gather(*calls, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome

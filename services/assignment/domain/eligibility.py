@@ -32,7 +32,8 @@ def slots(agent: Agent, queue: Queue, *, batch: bool = True) -> tuple[int | None
     """Return how many more tickets an agent may take in this round, and which limit says so.
 
     None means no limit. The inbox limit counts status Open only; the daily limits count what queues
-    assigned in the last 12 hours and do not apply to trigger queues; batch size is round robin's alone.
+    assigned in the last 12 hours and do not apply to trigger queues; batch size is round robin's alone, and
+    counts per run over all such queues (facts: decision 2).
     """
     caps: list[tuple[int, Code]] = []
     if agent.inbox_limit is not None:
@@ -42,7 +43,7 @@ def slots(agent: Agent, queue: Queue, *, batch: bool = True) -> tuple[int | None
     if queue.scheduled and queue.daily_limit is not None:
         caps.append((queue.daily_limit - agent.assigned_12h_queue, Code.QUEUE_DAILY_LIMIT))
     if batch and queue.scheduled and queue.batch_size is not None and queue.model == "round_robin":
-        caps.append((queue.batch_size, Code.BATCH_SIZE))
+        caps.append((queue.batch_size - agent.assigned_run, Code.BATCH_SIZE))
     if not caps:
         return None, Code.SLOT_TAKEN
     least, code = min(caps, key=lambda cap: cap[0])

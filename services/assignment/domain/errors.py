@@ -36,3 +36,10 @@ class AlreadyExistsError(SetlistError):
 
     kind = ErrorKind.ALREADY_EXISTS
     reason = "ALREADY_EXISTS"
+
+
+class QueueNotActiveError(SetlistError):
+    """The ticket's queue is paused, or no queue holds it."""
+
+    kind = ErrorKind.WRONG_STATE
+    reason = "QUEUE_NOT_ACTIVE"

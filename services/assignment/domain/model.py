@@ -62,6 +62,7 @@ class Agent:
         open_count: tickets in status Open, with those just assigned (seed of the inbox limit).
         assigned_12h: tickets that queues assigned to him in the last 12 hours.
         assigned_12h_queue: of these, those of the queue in question.
+        assigned_run: tickets that round robin queues gave him in this run of the minute job (batch size).
         last_assigned_at: None = never.
         credit: turns owed to him, in units of `rotation.TURN`.
     """
@@ -77,6 +78,7 @@ class Agent:
     open_count: int = 0
     assigned_12h: int = 0
     assigned_12h_queue: int = 0
+    assigned_run: int = 0
     inbox_limit: int | None = None
     daily_limit: int | None = None
     last_assigned_at: datetime | None = None

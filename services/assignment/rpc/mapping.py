@@ -6,7 +6,7 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.assignment.app.ports import Account, AgentRow, DecisionRow, QueueRow, SummaryRow, TicketRow
+from services.assignment.app.rows import Account, AgentRow, DecisionRow, QueueRow, SummaryRow, TicketRow
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
 
 MODELS = {

@@ -12,11 +12,13 @@ from libs.kernel.ids import IdSource, account_name, account_of
 from libs.rpc.identity import current_caller
 from libs.rpc.pages import PageTokens, page_size, query_of
 from libs.rpc.unbuilt import UnbuiltStream
+from libs.telemetry.logs import get_logger
 from services.assignment.app.assign_next import AssignNext
 from services.assignment.app.explain import Explain
 from services.assignment.app.ingest_webhook import IngestWebhook
 from services.assignment.app.manage_queues import ManageQueues
-from services.assignment.app.ports import Account, DecisionRow, QueueRow, Store
+from services.assignment.app.ports import Store
+from services.assignment.app.rows import Account, DecisionRow, QueueRow
 from services.assignment.app.run_minute_job import RunMinuteJob
 from services.assignment.app.sync_account import SyncAccount
 from services.assignment.app.update_agent_settings import UpdateAgentSettings
@@ -116,9 +118,7 @@ class AssignmentServicer(AssignmentServiceServicer):
         if user is None:
             raise PermissionDeniedError("only an agent may pull a ticket for himself")
         async with upstream():
-            ticket, decision = await self._use.next(
-                account_of(request.parent), user, request.request_id or self._use.ids.new("pul")
-            )
+            ticket, decision = await self._use.next(account_of(request.parent), user, request.request_id)
         return messages.AssignNextResponse(
             ticket=ticket_message(request.parent, ticket) if ticket else None,
             decision=decision_message(request.parent, decision) if decision else None,
@@ -149,18 +149,14 @@ class AssignmentServicer(AssignmentServiceServicer):
         require_admin()
         account, user = account_of(request.name), int(_last(request.name))
         async with self._use.store.transaction(account) as tx:
-            row = await tx.directory.agent(user)
-            if row is None:
-                raise NotFoundError("no such agent", metadata={"name": request.name})
-            await tx.directory.put_agent(
-                replace(
-                    row,
-                    inbox_limit=request.inbox_limit if request.HasField("inbox_limit") else None,
-                    daily_limit=request.daily_limit if request.HasField("daily_limit") else None,
-                )
+            row = await tx.directory.put_limits(
+                user,
+                request.inbox_limit if request.HasField("inbox_limit") else None,
+                request.daily_limit if request.HasField("daily_limit") else None,
             )
-            after = await tx.directory.agent(user) or row
-        return messages.UpdateAgentLimitsResponse(agent=agent_message(account_name(account), after))
+        if row is None:
+            raise NotFoundError("no such agent", metadata={"name": request.name})
+        return messages.UpdateAgentLimitsResponse(agent=agent_message(account_name(account), row))
 
     async def SetStatuses(
         self, request: messages.SetStatusesRequest, context: Any
@@ -228,10 +224,12 @@ class AssignmentServicer(AssignmentServiceServicer):
     async def ExplainDecision(
         self, request: messages.ExplainDecisionRequest, context: Any
     ) -> messages.ExplainDecisionResponse:
-        parent, row = await self._decision(request.name)
-        codes = {agent: code for code, agents in row.rejected.items() for agent in agents}
-        if row.agent_id is not None:
-            codes[row.agent_id] = "CHOSEN"
+        require_staff()
+        parent = account_name(account_of(request.name))
+        found = await self._use.explain.decision(account_of(request.name), _last(request.name))
+        if found.recomputes is False:
+            get_logger().warning("a decision does not recompute", decision=found.row.id)
+        row, codes = found.row, found.codes
         size, after, query = self._page(request)
         rows = [(agent, codes[agent]) for agent in sorted(codes) if agent > after]
         shown, token = self._cut(rows[: size + 1], size, query, lambda r: r[0])
@@ -297,8 +295,13 @@ class AssignmentServicer(AssignmentServiceServicer):
         row = _queue_of(
             given, QueueRow(queue_id, "", "scheduled", 0, "round_robin", 0, now, now), _QUEUE_FIELDS
         )
+        body = messages.CreateQueueRequest(parent=request.parent, queue=given)
         made = await self._use.queues.create(
-            account_of(request.parent), row, validate_only=request.validate_only
+            account_of(request.parent),
+            row,
+            request.request_id,
+            body.SerializeToString(deterministic=True),
+            validate_only=request.validate_only,
         )
         return messages.CreateQueueResponse(queue=queue_message(request.parent, made))
 

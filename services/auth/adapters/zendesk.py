@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import httpx2
 
 from libs.kernel.errors import DependencyUnavailableError
@@ -55,15 +53,18 @@ class HttpZendesk:
         }
         try:
             answer = await self._token_call(base, body)
-        except httpx2.TransportError:
-            raise DependencyUnavailableError(
-                "Zendesk does not answer", metadata={"service": "zendesk"}
-            ) from None
+        except httpx2.RequestError:
+            raise _away() from None
+        if answer.status_code >= 500 or answer.status_code == 429:
+            raise _away(answer.status_code)
         if answer.status_code not in (200, 201):
             raise ZendeskRefusedError(
                 "Zendesk refused the authorisation code", metadata={"status": str(answer.status_code)}
             )
-        return _pair(answer)
+        try:
+            return _pair(answer)
+        except ValueError:
+            raise _away(answer.status_code) from None
 
     async def refresh(self, base: str, refresh_token: str) -> TokenPair:
         try:
@@ -71,24 +72,19 @@ class HttpZendesk:
                 base, {"grant_type": "refresh_token", "refresh_token": refresh_token}
             )
         except httpx2.ConnectError:
-            raise DependencyUnavailableError(
-                "Zendesk does not answer", metadata={"service": "zendesk"}
-            ) from None
-        except httpx2.TransportError:
+            raise _away() from None
+        except httpx2.RequestError:
             raise RefreshLostError from None
         if answer.status_code in (200, 201):
             try:
                 return _pair(answer)
-            except (ValueError, KeyError):
+            except ValueError:
                 raise RefreshLostError from None
         if answer.status_code >= 500:
             raise RefreshLostError
         if answer.status_code == 400 and _error(answer) == "invalid_grant":
             raise GrantDeadError
-        raise DependencyUnavailableError(
-            "Zendesk did not refresh the grant",
-            metadata={"service": "zendesk", "status": str(answer.status_code)},
-        )
+        raise _away(answer.status_code)
 
     async def _token_call(self, base: str, body: dict[str, object]) -> httpx2.Response:
         client = {"client_id": self._client.client_id, "client_secret": self._client.client_secret}
@@ -101,10 +97,10 @@ class HttpZendesk:
         headers = {"authorization": f"Bearer {access}"}
         try:
             answer = await self._http.get(f"{base}/api/v2/oauth/tokens/current.json", headers=headers)
-        except httpx2.TransportError:
-            raise DependencyUnavailableError(
-                "Zendesk does not answer", metadata={"service": "zendesk"}
-            ) from None
+        except httpx2.RequestError:
+            raise _away() from None
+        if answer.status_code not in (200, 401):
+            raise _away(answer.status_code)  # a busy Zendesk is no proof of death
         return answer.status_code == 200
 
     def _api(self, base: str, access: str) -> ZendeskClient:
@@ -144,19 +140,20 @@ class HttpZendesk:
         headers = {"authorization": f"Bearer {access}"}
         try:
             answer = await self._http.delete(f"{base}/api/v2/oauth/tokens/current.json", headers=headers)
-        except httpx2.TransportError:
-            raise DependencyUnavailableError(
-                "Zendesk does not answer", metadata={"service": "zendesk"}
-            ) from None
-        if answer.status_code >= 500:
-            raise DependencyUnavailableError(
-                "Zendesk did not revoke the grant", metadata={"service": "zendesk"}
-            )
+        except httpx2.RequestError:
+            raise _away() from None
+        if answer.status_code not in (200, 204, 401, 404):
+            raise _away(answer.status_code)
+
+
+def _away(status: int | None = None) -> DependencyUnavailableError:
+    said = {} if status is None else {"status": str(status)}
+    return DependencyUnavailableError("Zendesk does not answer", metadata={"service": "zendesk", **said})
 
 
 def _translated(error: ZendeskError) -> Exception:
     if isinstance(error, ZendeskUnavailableError) or error.status == 429:
-        return DependencyUnavailableError("Zendesk does not answer", metadata={"service": "zendesk"})
+        return _away()
     return ZendeskRefusedError(f"Zendesk refused `{error.route}`", metadata={"status": str(error.status)})
 
 
@@ -176,11 +173,27 @@ def _error(answer: httpx2.Response) -> str:
 
 
 def _pair(answer: httpx2.Response) -> TokenPair:
-    body: dict[str, Any] = answer.json()
+    """Read a pair strictly; raises ValueError."""
+    body = answer.json()
+    if not isinstance(body, dict):
+        raise ValueError("no object")
+    access, refresh, scope = body.get("access_token"), body.get("refresh_token"), body.get("scope") or ""
+    if not isinstance(access, str) or not access or not isinstance(scope, str):
+        raise ValueError("no access token")
+    if refresh is not None and not isinstance(refresh, str):
+        raise ValueError("no refresh token")
     return TokenPair(
-        str(body["access_token"]),
-        body.get("refresh_token"),
-        body.get("expires_in"),
-        body.get("refresh_token_expires_in"),
-        tuple(str(body.get("scope") or "").split()),
+        access,
+        refresh or None,
+        _seconds(body.get("expires_in")),
+        _seconds(body.get("refresh_token_expires_in")),
+        tuple(scope.split()),
     )
+
+
+def _seconds(value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
+        raise ValueError("no life")
+    return value

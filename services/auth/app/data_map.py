@@ -25,7 +25,7 @@ DATA_MAP = DataMap(
         Column("authorizations", "user_id", Strategy.DELETE_ROW, "who must confirm", "user_id"),
         *not_personal(
             "authorizations",
-            "account id ticket_hash state_hash cookie_hash verifier expires_at used",
+            "account id ticket_hash state_hash cookie_hash verifier generation expires_at used",
             "an authorisation under way",
         ),
         *not_personal("used_signed_urls", "key expires_at", "single use of signed URLs, hashed"),

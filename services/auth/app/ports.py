@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from libs.kernel.ids import AccountId, UserId
 from services.auth.domain.authorization import Authorization
-from services.auth.domain.grant import Grant
+from services.auth.domain.grant import Grant, GrantState
 from services.auth.domain.installation import Installation, InstallationState
 from services.auth.domain.session import Session
 
@@ -38,16 +38,21 @@ class Grants(Protocol):
         """Write a new pair; False when the stored version is another one. Ends the lease."""
         ...
 
-    async def take_lease(self, version: int, owner: str, intent: str, seconds: float) -> bool:
-        """Take the right to refresh this version, on the database's clock; False when somebody has it."""
+    async def take_lease(self, version: int, intent: str, seconds: float) -> GrantState | None:
+        """Take the right to refresh this version, on the store's clock, and announce the intent.
+
+        Returns:
+            the state that was found, which tells what the holder before left behind; None when somebody has
+            the lease, the version moved on or the grant is dead.
+        """
         ...
 
-    async def mark(self, version: int, state: str) -> None:
-        """Set the state of this version and end the lease; nothing when the version moved on."""
+    async def mark(self, version: int, intent: str, state: GrantState, *, hold_seconds: float = 0.0) -> bool:
+        """Set the state and end the lease, after `hold_seconds`; False when this intent does not hold it."""
         ...
 
     async def delete(self) -> None:
-        """Destroy the account's grant."""
+        """Destroy the pair; the row stays as REVOKED, one version on, so that late writers lose."""
         ...
 
 
@@ -59,11 +64,11 @@ class Authorizations(Protocol):
         ...
 
     async def by_ticket(self, ticket_hash: bytes) -> Authorization | None:
-        """Return the one whose popup this ticket opens, locked."""
+        """Return the one whose popup this ticket opens, locked until the transaction ends."""
         ...
 
     async def by_state(self, state_hash: bytes) -> Authorization | None:
-        """Return the one this state belongs to, locked."""
+        """Return the one this state belongs to, locked until the transaction ends."""
         ...
 
     async def put(self, authorization: Authorization) -> None:
@@ -83,7 +88,7 @@ class Sessions(Protocol):
         ...
 
     async def touch(self, token_hash: bytes, seen_at: datetime) -> None:
-        """Remember that it was used."""
+        """Remember that it was used, at most once a minute."""
         ...
 
     async def delete(self, token_hash: bytes) -> None:
@@ -144,6 +149,10 @@ class Store(Protocol):
         """Remember a signed URL; False when it was used before. Survives kill -9 and a second replica."""
         ...
 
+    async def sweep(self, now: datetime) -> None:
+        """Forget what ended over all accounts: signed URLs, authorisations and sessions that are past use."""
+        ...
+
     async def installations(
         self, after: AccountId | None, limit: int, state: InstallationState | None
     ) -> Sequence[Installation]:
@@ -177,8 +186,8 @@ class TokenPair:
         scopes: granted.
     """
 
-    access: str
-    refresh: str | None
+    access: str = field(repr=False)
+    refresh: str | None = field(repr=False)
     access_seconds: int | None
     refresh_seconds: int | None
     scopes: tuple[str, ...]
@@ -235,7 +244,11 @@ class Zendesk(Protocol):
         ...
 
     async def alive(self, base: str, access: str) -> bool:
-        """Tell whether an access token still works (`tokens/current`)."""
+        """Tell whether an access token still works (`tokens/current`).
+
+        Raises:
+            DependencyUnavailableError: Zendesk said neither.
+        """
         ...
 
     async def myself(self, base: str, access: str) -> ZendeskPerson | None:
@@ -255,5 +268,9 @@ class Zendesk(Protocol):
         ...
 
     async def revoke(self, base: str, access: str) -> None:
-        """Revoke the token at Zendesk; also fine when it is dead already."""
+        """Revoke the token at Zendesk; also fine when it is dead already.
+
+        Raises:
+            DependencyUnavailableError: it may be alive.
+        """
         ...

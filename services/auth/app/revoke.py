@@ -41,11 +41,12 @@ class Revoke:
     async def installation(
         self, account: AccountId, actor: str, *, validate_only: bool = False
     ) -> Installation:
-        """Revoke the grant at Zendesk first, then everything of ours.
+        """End our own tokens at once, then the grant at Zendesk, and only then destroy our copy of it.
 
         Raises:
             NotFoundError: no such account.
-            DependencyUnavailableError: Zendesk does not answer; nothing was revoked.
+            DependencyUnavailableError: Zendesk does not answer. Tokens and sessions are dead, the grant is kept:
+                call again.
         """
         async with self._store.transaction(account) as tx:
             found = await tx.installations.get()
@@ -53,6 +54,7 @@ class Revoke:
             raise NotFoundError("no such account", metadata={"name": account_name(account)})
         if validate_only or found.state is InstallationState.REVOKED:
             return found
+        await self._raise_generation(account, actor)
         try:
             access = await self._access(account)
             await self._zendesk.revoke(self._template.format(subdomain=found.subdomain), access.token)
@@ -61,14 +63,22 @@ class Revoke:
         now = self._clock.now()
         async with self._store.transaction(account) as tx:
             mine = await tx.installations.get(for_update=True) or found
+            # Raised again: an authorisation that began meanwhile ends with it.
             ended = replace(mine, state=InstallationState.REVOKED, generation=mine.generation + 1)
             await tx.installations.put(ended)
             await tx.grants.delete()
-            await tx.audit.record(
-                actor, "installation.revoked", "ok", {"generation": str(ended.generation)}, now
-            )
+            facts = {"generation": str(ended.generation)}
+            await tx.audit.record(actor, "installation.revoked", "ok", facts, now)
         self._roles.forget(account)
         return ended
+
+    async def _raise_generation(self, account: AccountId, actor: str) -> None:
+        async with self._store.transaction(account) as tx:
+            mine = await tx.installations.get(for_update=True)
+            if mine is not None:
+                await tx.installations.put(replace(mine, generation=mine.generation + 1))
+                facts = {"generation": str(mine.generation + 1)}
+                await tx.audit.record(actor, "installation.tokens_revoked", "ok", facts, self._clock.now())
 
     async def session(self, token: str) -> None:
         """End a session; an unknown one is no error."""

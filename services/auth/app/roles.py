@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from libs.kernel.clock import Clock
+from libs.kernel.errors import DependencyUnavailableError
 from libs.kernel.ids import AccountId, UserId
 from services.auth.app.ports import GrantDeadError, Zendesk, ZendeskPerson
 from services.auth.app.zendesk_access import GetZendeskAccess
@@ -40,6 +42,7 @@ class Roles:
         if person is None or not person.active:
             self._known.pop(key, None)
             return None
+        person = replace(person, name="", email="")  # a role is remembered, a person is not
         self._known[key] = (now, person)
         if len(self._known) > _MAXIMUM:
             self._known.popitem(last=False)
@@ -52,7 +55,12 @@ class Roles:
             return await self._zendesk.person(base, access.token, user)
         except GrantDeadError:
             newer = await self._access(installation.account, known_version=access.version)
+        try:
             return await self._zendesk.person(base, newer.token, user)
+        except GrantDeadError:
+            raise DependencyUnavailableError(
+                "Zendesk refuses the grant just now", metadata={"service": "zendesk"}
+            ) from None
 
     def forget(self, account: AccountId) -> None:
         """Forget everybody of an account."""

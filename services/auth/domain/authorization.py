@@ -9,8 +9,21 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from libs.kernel.ids import AccountId, UserId
+from services.auth.domain.errors import AuthorizationRefusedError
 
 LIFE = timedelta(minutes=10)
+_DENIALS = frozenset(
+    [
+        "access_denied",
+        "invalid_request",
+        "unauthorized_client",
+        "unsupported_response_type",
+        "invalid_scope",
+        "server_error",
+        "temporarily_unavailable",
+    ]
+)
+"""RFC 6749 §4.1.2.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +36,7 @@ class Authorization:
         cookie_hash: of the cookie that the popup set; None until it was opened.
         verifier: PKCE verifier, sealed.
         user: who must confirm.
+        generation: of the installation when it began; a revocation ends it.
         used: whether the redirect came back.
     """
 
@@ -32,9 +46,26 @@ class Authorization:
     state_hash: bytes
     verifier: bytes
     user: UserId
+    generation: int
     expires_at: datetime
     cookie_hash: bytes | None = None
     used: bool = False
+
+    def open_at(self, now: datetime, generation: int) -> bool:
+        """Tell whether it may go on."""
+        return not self.used and now < self.expires_at and self.generation == generation
+
+
+def refused() -> AuthorizationRefusedError:
+    """Return the one answer to a ticket or state that opens nothing, whatever is wrong with it."""
+    return AuthorizationRefusedError(
+        "the authorisation expired, was used, or began in another browser; begin again"
+    )
+
+
+def denial(error: str) -> str:
+    """Return a redirect's `error` if it is one of RFC 6749, else `other`: whoever calls back chooses the text."""
+    return error if error in _DENIALS else "other"
 
 
 def code_challenge(verifier: str) -> str:

@@ -21,6 +21,13 @@ class GrantState(StrEnum):
     REFRESHING = "refreshing"
     UNCERTAIN = "uncertain"
     NEEDS_REAUTHORIZATION = "needs_reauthorization"
+    REVOKED = "revoked"
+    """The pair is destroyed; the row goes on counting versions, so that no late writer finds an old number again."""
+
+
+DEAD = frozenset({GrantState.NEEDS_REAUTHORIZATION, GrantState.REVOKED})
+UNKNOWN = frozenset({GrantState.REFRESHING, GrantState.UNCERTAIN})
+"""Whoever takes a lease in these must first find out what the holder before did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +54,11 @@ class Grant:
     def usable(self, now: datetime, known_version: int) -> bool:
         """Tell whether the access token may be handed out."""
         alive = self.access_expires_at is None or now < self.access_expires_at
-        return alive and self.version > known_version and self.state is not GrantState.NEEDS_REAUTHORIZATION
+        return alive and self.version > known_version and self.state not in DEAD
 
     def due(self, now: datetime) -> bool:
-        """Tell whether it is time to refresh ahead."""
-        if self.access_expires_at is None:
+        """Tell whether it is time to refresh ahead; never without a refresh token, which could only end the grant."""
+        if self.access_expires_at is None or self.refresh is None:
             return False
         life = self.access_expires_at - self.issued_at
         return now >= self.issued_at + timedelta(seconds=life.total_seconds() * REFRESH_AT)

@@ -9,6 +9,8 @@ from libs.kernel.ids import AccountId, UserId
 
 IDLE = timedelta(minutes=60)
 ABSOLUTE = timedelta(hours=12)
+MARGIN = timedelta(hours=1)
+"""How long what ended is still kept, so that a replica whose clock lags does not believe it is new."""
 
 
 @dataclass(frozen=True, slots=True)

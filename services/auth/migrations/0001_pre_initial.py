@@ -38,7 +38,7 @@ CREATE TABLE grants (
     state              text NOT NULL,
     intent             text NOT NULL DEFAULT '',
     lease_owner        text NOT NULL DEFAULT '',
-    lease_until        timestamptz NOT NULL DEFAULT '-infinity'
+    lease_until        timestamptz NOT NULL DEFAULT 'epoch'
 );
 CREATE TABLE authorizations (
     account     text NOT NULL,

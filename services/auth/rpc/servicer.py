@@ -12,6 +12,7 @@ from libs.rpc.identity import current_caller
 from libs.rpc.pages import PageTokens, page_size, query_of
 from libs.rpc.unbuilt import UnbuiltStream
 from services.auth.app.authorize import Authorize
+from services.auth.app.complete_authorization import CompleteAuthorization
 from services.auth.app.exchange_context import ExchangeContext
 from services.auth.app.open_session import OpenSession
 from services.auth.app.ports import Store
@@ -43,6 +44,7 @@ class UseCases:
 
     open_session: OpenSession
     authorize: Authorize
+    complete: CompleteAuthorization
     exchange: ExchangeContext
     access: GetZendeskAccess
     revoke: Revoke
@@ -87,9 +89,7 @@ class AuthServicer(AuthServiceServicer):
     async def CompleteAuthorization(
         self, request: messages.CompleteAuthorizationRequest, context: Any
     ) -> messages.CompleteAuthorizationResponse:
-        done = await self._use.authorize.complete(
-            request.state, request.code, request.error, request.cookie_value
-        )
+        done = await self._use.complete(request.state, request.code, request.error, request.cookie_value)
         return messages.CompleteAuthorizationResponse(
             account=account_name(done.account), installation=installation_message(done)
         )

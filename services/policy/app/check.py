@@ -1,4 +1,4 @@
-"""CheckPermission and its kin: one decision, many, explained, and what a user may do."""
+"""CheckPermission and its kin: one decision, many, explained."""
 
 from __future__ import annotations
 
@@ -6,45 +6,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from libs.kernel.clock import Clock
-from libs.kernel.errors import InvalidRequestError
 from libs.kernel.ids import AccountId, IdSource
-from services.policy.app.ports import OBJECT, RELATIONSHIP, Answer, LogRow, Store, Transaction
-from services.policy.domain.decide import decide
+from services.policy.app.facts import Facts, Question
+from services.policy.app.ports import Answer, LogRow, Store
+from services.policy.app.tokens import revision_of
+from services.policy.domain.decide import User
 from services.policy.domain.errors import RevisionAheadError
-
-ACTIONS = ("create", "read", "update", "delete")
-_TOKEN = "zt1."  # noqa: S105 - the form of a consistency token, no secret
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """May this user do this to this record?
+class Asked:
+    """What every question about rights is asked with.
 
     Attributes:
-        record: empty = the type itself, or a record to be created.
+        acting: the person who asks, with the role that his verified token states: it wins over the
+            directory, which knows no end users (facts: policy, decision 9). None = a service asks.
+        at_least: consistency token; empty = any state.
     """
 
-    user: int
-    action: str
-    object_type: str
-    record: str = ""
+    acting: User | None = None
+    at_least: str = ""
 
 
-def token_of(revision: int) -> str:
-    """Return the consistency token of a revision."""
-    return f"{_TOKEN}{revision}"
-
-
-def revision_of(token: str) -> int:
-    """Return the revision of a consistency token.
+def require_revision(revision: int, at_least: str) -> None:
+    """Refuse to answer from a state before a token's write.
 
     Raises:
-        InvalidRequestError: it is not a token of ours.
+        InvalidRequestError: it is no token.
+        RevisionAheadError: the token names a write that is not here yet.
     """
-    number = token.removeprefix(_TOKEN)
-    if not token.startswith(_TOKEN) or not number.isdigit():
-        raise InvalidRequestError(f"`{token}` is not a consistency token")
-    return int(number)
+    if at_least and revision_of(at_least) > revision:
+        raise RevisionAheadError("this replica has not caught up with the token yet", retry_after_seconds=0.2)
 
 
 class Check:
@@ -56,27 +48,25 @@ class Check:
         self._ids = ids
 
     async def __call__(
-        self, account: AccountId, questions: Sequence[Question], at_least: str = ""
+        self, account: AccountId, questions: Sequence[Question], asked: Asked | None = None
     ) -> list[Answer]:
-        """Answer questions, in their order, all on one revision.
+        """Answer questions, in their order, each one, all on one revision.
 
         Raises:
+            InvalidRequestError: the token is none.
             RevisionAheadError: the token names a write that is not here yet.
         """
-        async with self._store.transaction(account) as tx:
+        asked, now = asked or Asked(), self._clock.now()
+        async with self._store.snapshot(account) as tx:
             revision = await tx.revision()
-            if at_least and revision_of(at_least) > revision:
-                raise RevisionAheadError(
-                    "this replica has not caught up with the token yet", retry_after_seconds=0.2
-                )
-            answers = []
-            for question in questions:
-                answer = await self._decide(tx, question, revision)
-                answers.append(answer)
-                await tx.log(
+            require_revision(revision, asked.at_least)
+            facts = await Facts.load(tx, questions, asked.acting, now)
+            answers = [Answer(facts.decide(question), revision) for question in questions]
+            await tx.log(
+                [
                     LogRow(
                         self._ids.new("log"),
-                        self._clock.now(),
+                        now,
                         question.user,
                         question.action,
                         question.object_type,
@@ -85,28 +75,7 @@ class Check:
                         answer.decided.reason,
                         revision,
                     )
-                )
+                    for question, answer in zip(questions, answers, strict=True)
+                ]
+            )
         return answers
-
-    async def _decide(self, tx: Transaction, question: Question, revision: int) -> Answer:
-        kind = await tx.type(OBJECT, question.object_type) or await tx.type(
-            RELATIONSHIP, question.object_type
-        )
-        user = await tx.user(question.user)
-        related: dict[str, str] = {}
-        if question.record and kind is not None and kind.permissions["rebac"]:
-            related = await tx.related(f"zen:user:{question.user}", question.record, self._clock.now())
-        permissions = kind.permissions if kind else None
-        return Answer(decide(user, question.action, permissions, question.record, related.get), revision)
-
-    async def actions(self, account: AccountId, user: int, object_type: str, record: str) -> list[str]:
-        """Return what a user may do."""
-        async with self._store.transaction(account) as tx:
-            revision = await tx.revision()
-            return [
-                action
-                for action in ACTIONS
-                if (
-                    await self._decide(tx, Question(user, action, object_type, record), revision)
-                ).decided.allowed
-            ]

@@ -23,8 +23,15 @@ DATA_MAP = DataMap(
         Column("users", "organization", Strategy.DELETE_ROW, "his organisation", "user_id"),
         *not_personal("users", "account", "the tenant"),
         Column("decision_log", "user_id", Strategy.PSEUDONYMISE, "about whom it was decided", "user_id"),
+        Column(
+            "decision_log",
+            "record",
+            Strategy.PSEUDONYMISE,
+            "about which record; that of an agent's settings is his user id",
+            "record",
+        ),
         *not_personal(
-            "decision_log", "account id at action object_type record allowed reason revision", "a decision"
+            "decision_log", "account id at action object_type allowed reason revision", "a decision"
         ),
         *not_personal(
             "requests", "account request_id method body_hash response created_at", "answers to repeats"

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 from libs.kernel.clock import Clock
-from libs.kernel.errors import EtagMismatchError, InvalidRequestError, NotFoundError
+from libs.kernel.errors import EtagMismatchError, FieldViolation, InvalidRequestError, NotFoundError
 from libs.kernel.ids import AccountId
-from services.policy.app.ports import OBJECT, RELATIONSHIP, Store, TypeRow
+from services.policy.app.ports import OBJECT, RELATIONSHIP, Store, Transaction, TypeRow, UnchangedError
+from services.policy.domain.ends import RESERVED_KEYS, USER, is_zendesk_type
 from services.policy.domain.errors import AlreadyExistsError, TypeInUseError
+from services.policy.domain.patch import parse_patch
 from services.policy.domain.permissions import merge, new_permissions
-
-USER = "zen:user"
 
 
 class ManageTypes:
-    """Changes types."""
+    """Changes types. Who may is decided by role, before (facts: policy, decision 8)."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -33,120 +32,136 @@ class ManageTypes:
         many: bool = False,
         validate_only: bool = False,
     ) -> tuple[TypeRow, int]:
-        """Make a type with its default policy.
+        """Make a type with its default policy; return it and the revision.
+
+        Args:
+            kind: object or relationship.
+            source: of a relationship type: one of Zendesk's types or an object type's key.
+            target: the same.
 
         Raises:
             AlreadyExistsError: the key is taken by a type of this kind.
+            InvalidRequestError: the key is reserved, or an end is no type.
         """
+        if kind == OBJECT and key in RESERVED_KEYS:
+            raise InvalidRequestError(
+                f"`{key}` means the types themselves",
+                violations=[FieldViolation("key", f"is none of {', '.join(RESERVED_KEYS)}")],
+            )
         row = TypeRow(kind, key, new_permissions(), self._clock.now(), source, target, many)
         try:
-            return row, await self._create(account, row, validate_only=validate_only)
-        except _DryRunError as dry:
-            return dry.row, dry.revision
-
-    async def _create(self, account: AccountId, row: TypeRow, *, validate_only: bool) -> int:
-        kind, key = row.kind, row.key
-        async with self._store.transaction(account) as tx:
-            revision = await tx.next_revision()
-            if await tx.type(kind, key) is not None:
-                name = f"accounts/{account}/{kind}Types/{key}"
-                raise AlreadyExistsError(f"the {kind} type `{key}` exists", metadata={"name": name})
-            if validate_only:
-                raise _DryRunError(row, revision - 1)
-            await tx.add_type(row)
-        return revision
-
-    async def get(self, account: AccountId, kind: str, key: str) -> TypeRow:
-        """Return a type.
-
-        Raises:
-            NotFoundError: there is none of this kind.
-        """
-        async with self._store.transaction(account) as tx:
-            row = await tx.type(kind, key)
-        if row is None:
-            raise _missing(account, kind, key)
-        return row
+            async with self._store.transaction(account) as tx:
+                revision = await tx.next_revision()
+                if await tx.type(kind, key) is not None:
+                    raise AlreadyExistsError(
+                        f"the {kind} type `{key}` exists", metadata={"name": _name(account, kind, key)}
+                    )
+                if kind == RELATIONSHIP:
+                    await _require_ends(tx, row)
+                if validate_only:
+                    raise UnchangedError(revision - 1)
+                await tx.add_type(row)
+        except UnchangedError as unchanged:
+            return row, unchanged.revision
+        return row, revision
 
     async def update_permissions(
         self, account: AccountId, kind: str, key: str, patch_json: str, etag: str, *, validate_only: bool
     ) -> tuple[TypeRow, int]:
         """Merge a patch into a type's permissions under the account's lock; nothing changes, no revision.
 
-        Raises:
-            NotFoundError, EtagMismatchError, PermissionsInvalidError.
-        """
-        try:
-            patch = json.loads(patch_json)
-        except ValueError:
-            raise InvalidRequestError("the merge patch is not JSON") from None
-        try:
-            return await self._update(account, kind, key, patch, etag, validate_only=validate_only)
-        except _DryRunError as dry:
-            return dry.row, dry.revision
+        Args:
+            patch_json: the value of `data`.
+            etag: the version that was read; empty = any.
 
-    async def _update(
-        self, account: AccountId, kind: str, key: str, patch: object, etag: str, *, validate_only: bool
-    ) -> tuple[TypeRow, int]:
-        async with self._store.transaction(account) as tx:
-            revision = await tx.next_revision()  # the lock comes first: two admins must both survive
-            row = await tx.type(kind, key)
-            if row is None:
-                raise _missing(account, kind, key)
-            if etag and etag != str(row.version):
-                name = f"accounts/{account}/{kind}Types/{key}/permissions"
-                raise EtagMismatchError(
-                    "the permissions changed since they were read", metadata={"name": name}
+        Raises:
+            NotFoundError: there is no such type.
+            InvalidRequestError: the patch is not JSON, or not JSON that we take.
+            EtagMismatchError: the permissions have another version.
+            PermissionsInvalidError: the patch breaks rules; in this order (facts: policy §1.7).
+        """
+        changed: TypeRow | None = None
+        try:
+            async with self._store.transaction(account) as tx:
+                # The lock comes first: of two admins who patch different members both must survive.
+                revision = await tx.next_revision()
+                row = await _require(tx, account, kind, key)
+                patch = parse_patch(patch_json)
+                if etag and etag != str(row.version):
+                    raise EtagMismatchError(
+                        "the permissions changed since they were read",
+                        metadata={"name": f"{_name(account, kind, key)}/permissions"},
+                    )
+                carriers = {
+                    t.key for t in await tx.types(RELATIONSHIP) if t.source == USER and t.target == key
+                }
+                merged = merge(
+                    row.permissions, patch, object_type=kind == OBJECT, may_carry=carriers.__contains__
                 )
-            carriers = {t.key for t in await tx.types(RELATIONSHIP) if t.source == USER and t.target == key}
-            merged = merge(
-                row.permissions, patch, object_type=kind == OBJECT, may_carry=carriers.__contains__
-            )
-            changed = replace(row, permissions=merged, version=row.version + (merged != row.permissions))
-            if validate_only or merged == row.permissions:
-                raise _DryRunError(changed, revision - 1)
-            await tx.put_permissions(changed)
+                differs = merged != row.permissions
+                changed = replace(row, permissions=merged, version=row.version + differs)
+                if validate_only or not differs:
+                    raise UnchangedError(revision - 1)
+                await tx.put_permissions(changed)
+        except UnchangedError as unchanged:
+            revision = unchanged.revision
+        assert changed is not None  # noqa: S101 - both ways out of the transaction have set it
         return changed, revision
 
     async def delete(self, account: AccountId, kind: str, key: str, *, validate_only: bool) -> int:
-        """Delete a type.
+        """Delete a type; return the revision.
 
         Raises:
             NotFoundError: there is none.
             TypeInUseError: relationships, relationship types or policies refer to it.
         """
         try:
-            return await self._delete(account, kind, key, validate_only=validate_only)
-        except _DryRunError as dry:
-            return dry.revision
-
-    async def _delete(self, account: AccountId, kind: str, key: str, *, validate_only: bool) -> int:
-        async with self._store.transaction(account) as tx:
-            revision = await tx.next_revision()
-            row = await tx.type(kind, key)
-            if row is None:
-                raise _missing(account, kind, key)
-            others = await tx.types()
-            used = await tx.relationships(type_key=key, limit=1) if kind == RELATIONSHIP else []
-            used_by = [t.key for t in others if key in (t.source, t.target) or key in t.permissions["rebac"]]
-            if used or used_by:
-                raise TypeInUseError(f"records or policies refer to `{key}`", metadata={"name": key})
-            if validate_only:
-                raise _DryRunError(row, revision - 1)
-            await tx.delete_type(kind, key)
+            async with self._store.transaction(account) as tx:
+                revision = await tx.next_revision()
+                await _require(tx, account, kind, key)
+                if await _is_used(tx, kind, key):
+                    raise TypeInUseError(
+                        f"records or policies refer to `{key}`", metadata={"name": _name(account, kind, key)}
+                    )
+                if validate_only:
+                    raise UnchangedError(revision - 1)
+                await tx.delete_type(kind, key)
+        except UnchangedError as unchanged:
+            return unchanged.revision
         return revision
 
 
-class _DryRunError(Exception):
-    """Ends a transaction without a change; carries what the answer would be."""
+async def _require_ends(tx: Transaction, row: TypeRow) -> None:
+    faults = [
+        FieldViolation(field, "is neither one of Zendesk's types nor an object type")
+        for field, end in (("source", row.source), ("target", row.target))
+        if not is_zendesk_type(end) and await tx.type(OBJECT, end) is None
+    ]
+    if faults:
+        ends = ", ".join(f"`{fault.field}`" for fault in faults)
+        raise InvalidRequestError(f"{ends}: there is no such type", violations=faults)
 
-    def __init__(self, row: TypeRow, revision: int) -> None:
-        super().__init__()
-        self.row = row
-        self.revision = revision
+
+async def _is_used(tx: Transaction, kind: str, key: str) -> bool:
+    """Tell whether something refers to a type; keys of the two kinds are two name spaces."""
+    if kind == OBJECT:
+        return any(key in (t.source, t.target) for t in await tx.types(RELATIONSHIP))
+    if any(key in t.permissions["rebac"] for t in await tx.types(OBJECT)):
+        return True
+    return bool(await tx.relationships(types=[key], limit=1))
 
 
-def _missing(account: AccountId, kind: str, key: str) -> NotFoundError:
-    return NotFoundError(
-        f"there is no {kind} type `{key}`", metadata={"name": f"accounts/{account}/{kind}Types/{key}"}
-    )
+async def _require(tx: Transaction, account: AccountId, kind: str, key: str) -> TypeRow:
+    row = await tx.type(kind, key)
+    if row is None:
+        raise missing_type(account, kind, key)
+    return row
+
+
+def _name(account: AccountId, kind: str, key: str) -> str:
+    return f"accounts/{account}/{kind}Types/{key}"
+
+
+def missing_type(account: AccountId, kind: str, key: str) -> NotFoundError:
+    """Return the error for a type that this account does not have."""
+    return NotFoundError(f"there is no {kind} type `{key}`", metadata={"name": _name(account, kind, key)})

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.policy.domain.permissions import Json
+from services.policy.domain.permissions import ROLES, RU, Json
+
+ACTIONS = ("create", "read", "update", "delete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Tried:
         policy: `rbac` or `rebac/{key}`.
         row: `admin`, `agent`, `end_user` or `custom/{id}`.
         allows: whether the row allows the action.
-        related: whether the relationship exists.
+        related: whether the relationship exists; True for rbac, which needs none.
+        why: one sentence.
     """
 
     policy: str
@@ -61,11 +64,24 @@ Related = Callable[[str], str | None]
 
 
 def row_of(policy: Json, user: User) -> tuple[str, Json]:
-    """Return the row that counts for a user: a custom row replaces the agent row whole."""
+    """Return the row that counts for a user: a custom row replaces the agent row whole.
+
+    Each policy is asked by itself: a custom row in one says nothing about another.
+    """
     role = str(user.custom_role_id)
     if user.role == "agent" and user.custom_role_id is not None and role in policy.get("custom", {}):
         return f"custom/{role}", policy["custom"][role]
     return user.role, policy[user.role]
+
+
+def _read_row(policy: Json, user: User, action: str) -> tuple[str, bool, str]:
+    """Return the row's name, what it says, and the sentence about it."""
+    name, row = row_of(policy, user)
+    allows = bool(row.get(action, False))
+    why = f"row {name} says {str(allows).lower()} for {action}"
+    if name == "agent" and user.custom_role_id is not None:
+        why += f", custom role {user.custom_role_id} has no row of its own"
+    return name, allows, why
 
 
 def decide(
@@ -75,35 +91,29 @@ def decide(
 
     Args:
         user: None = unknown.
-        action: create, read, update or delete.
+        action: create, read, update or delete; anything else is denied.
         permissions: of the type; None = unknown type.
         record: id of the record; empty = the type itself, or a record to be created.
         related: asks for relationship records.
     """
     if user is None:
         return Decided(False, "UNKNOWN_USER")
+    if user.role not in ROLES:
+        return Decided(False, "UNKNOWN_ROLE")
     if permissions is None:
         return Decided(False, "UNKNOWN_TYPE")
-    name, row = row_of(permissions["rbac"], user)
-    allows = bool(row.get(action, False))
-    tried = [Tried("rbac", name, allows, True, f"row {name} says {str(allows).lower()} for {action}")]
+    name, allows, why = _read_row(permissions["rbac"], user, action)
+    tried = [Tried("rbac", name, allows, True, why)]
     if allows:
         return Decided(True, "RBAC", tried=tuple(tried))
     if not record and action == "read" and user.role == "admin":
         return Decided(True, "ADMIN_READS_TYPES", tried=tuple(tried))
-    if action in ("read", "update") and record:
+    if action in RU and record:
         for key, policy in sorted(permissions["rebac"].items()):
-            name, row = row_of(policy, user)
-            allows = bool(row.get(action, False))
-            relationship = related(key) if allows else None
-            why = (
-                f"row {name} says false"
-                if not allows
-                else "the relationship exists"
-                if relationship
-                else "no such relationship"
-            )
-            tried.append(Tried(f"rebac/{key}", name, allows, relationship is not None, why))
-            if relationship is not None:
+            name, allows, why = _read_row(policy, user, action)
+            relationship = related(key)
+            found = "the relationship exists" if relationship is not None else "there is no such relationship"
+            tried.append(Tried(f"rebac/{key}", name, allows, relationship is not None, f"{why}; {found}"))
+            if allows and relationship is not None:
                 return Decided(True, f"REBAC:{key}", relationship, tuple(tried))
     return Decided(False, "NO_RULE_ALLOWS", tried=tuple(tried))

@@ -7,6 +7,7 @@ Kept as plain JSON values: `{"rbac": policy, "rebac": {relationship type: policy
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ Json = dict[str, Any]
 CRUD = ("create", "delete", "read", "update")
 RU = ("read", "update")
 ROLES = ("admin", "agent", "end_user")
+_ROLE_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
 def default_rbac() -> Json:
@@ -42,6 +44,11 @@ def new_permissions() -> Json:
     return {"rbac": default_rbac(), "rebac": {}}
 
 
+def _under(pointer: str, name: str) -> str:
+    """Return the JSON pointer of a member (RFC 6901: `~` and `/` are escaped)."""
+    return f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+
+
 class _Merge:
     """Collects every fault of a patch; the result counts only when there is none."""
 
@@ -58,7 +65,7 @@ class _Merge:
             return {}
         if allowed is not None:
             for name in sorted(value.keys() - set(allowed)):
-                self.fault(f"{pointer}/{name}", f"is not one of {', '.join(allowed)}")
+                self.fault(_under(pointer, name), f"is not one of {', '.join(allowed)}")
         return {k: v for k, v in value.items() if allowed is None or k in allowed}
 
     def row(self, base: Mapping[str, bool], patch: object, pointer: str, default: Mapping[str, bool]) -> Json:
@@ -93,11 +100,15 @@ class _Merge:
         nothing = dict.fromkeys(verbs, False)
         rows = merged.setdefault("custom", {})
         for role, value in self.members(patch, pointer, None).items():
-            if value is None:
+            where = _under(pointer, role)
+            if not _ROLE_ID.fullmatch(role):
+                # Whether the role exists is not checked (seed 002); a key that can be no id is a slip.
+                self.fault(where, "is not the id of a custom role: 1 to 20 digits")
+            elif value is None:
                 rows.pop(role, None)
             else:
                 # A new row's omissions are false; an existing row keeps its previous values.
-                rows[role] = self.row(rows.get(role, nothing), value, f"{pointer}/{role}", nothing)
+                rows[role] = self.row(rows.get(role, nothing), value, where, nothing)
         if not rows:
             del merged["custom"]
 
@@ -142,7 +153,7 @@ def _merge_rebac(
     work: _Merge, policies: Json, patch: object, pointer: str, may_carry: Callable[[str], bool]
 ) -> None:
     for key, value in work.members(patch, pointer, None).items():
-        where = f"{pointer}/{key}"
+        where = _under(pointer, key)
         if value is None:
             policies.pop(key, None)
         elif key not in policies and not may_carry(key):

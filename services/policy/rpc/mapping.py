@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from libs.kernel.errors import FieldViolation, InvalidRequestError
 from services.policy.app.ports import Answer, LogRow, RelationshipRow, TypeRow
 from services.policy.domain.permissions import Json, shown
 from setlist.policy.v1 import policy_resources_pb2 as resources
@@ -29,6 +30,25 @@ def timestamp(instant: datetime | None) -> Timestamp | None:
     message = Timestamp()
     message.FromDatetime(instant)
     return message
+
+
+def instant(given: Timestamp, field: str) -> datetime:
+    """Return a message as an instant.
+
+    Raises:
+        InvalidRequestError: it is outside of the years 1 to 9999.
+    """
+    try:
+        return given.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        fault = FieldViolation(field, "is not an instant of the years 1 to 9999")
+        raise InvalidRequestError(f"`{field}` {fault.description}", violations=[fault]) from None
+
+
+def kind_and_key(name: str) -> tuple[str, str]:
+    """Return kind and key of `accounts/{account}/{objectTypes or relationshipTypes}/{key}`."""
+    _, _, plural, key = name.split("/")
+    return KINDS[plural], key
 
 
 def object_type_message(parent: str, row: TypeRow) -> resources.ObjectType:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 
@@ -11,7 +11,9 @@ from libs.clients.channels import Channels
 from libs.clients.context_tokens import ContextTokens, Metadata
 from libs.kernel.errors import DependencyUnavailableError
 from libs.kernel.ids import AccountId, account_name
-from services.privacy.app.ports import Counts, Identity, ParticipantMissingError
+from libs.rpc.errors import reason_of
+from services.privacy.app.ports import Counts, ParticipantMissingError, StepRefusedError
+from services.privacy.domain.identity import Identity
 from setlist.privacy.v1 import participant_service_pb2 as messages
 from setlist.privacy.v1.participant_service_pb2_grpc import ParticipantServiceStub
 
@@ -26,6 +28,16 @@ TYPES = {
     "external_id": messages.SubjectIdentity.TYPE_EXTERNAL_ID,
 }
 NAMES = {number: name for name, number in TYPES.items()}
+_REFUSALS = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.INTERNAL,
+    }
+)
+"""What another try soon will not change."""
+T = TypeVar("T")
 _RESULTS = {
     messages.ColumnFinding.RESULT_ABSENT: "absent",
     messages.ColumnFinding.RESULT_PRESENT: "present",
@@ -60,11 +72,14 @@ class GrpcParticipants:
         self._tokens = tokens
 
     async def _at(self, name: str, account: AccountId) -> tuple[ParticipantServiceAsyncStub, Metadata]:
+        # Auth takes no context tokens: there the certificate alone says who calls.
         try:
             stub = ParticipantServiceStub(self._channels.to(name, [SERVICE]))
             metadata = () if name == "auth" else await self._tokens.job(account, name)
-        except (grpc.aio.AioRpcError, DependencyUnavailableError) as error:
-            raise ParticipantMissingError(f"`{name}` cannot be asked") from error
+        except grpc.aio.AioRpcError as error:
+            raise ParticipantMissingError(name, reason_of(error) or error.code().name) from error
+        except DependencyUnavailableError as error:
+            raise ParticipantMissingError(name, error.reason) from error
         return stub, metadata
 
     async def resolve(self, name: str, account: AccountId, identities: Sequence[Identity]) -> list[Identity]:
@@ -113,8 +128,11 @@ class GrpcParticipants:
         ]
 
 
-async def _asked(name: str, call: Any) -> Any:
+async def _asked(name: str, call: Awaitable[T]) -> T:
     try:
         return await call
     except grpc.aio.AioRpcError as error:
-        raise ParticipantMissingError(f"`{name}` answered {error.code().name}") from error
+        why = reason_of(error) or error.code().name
+        if error.code() in _REFUSALS:
+            raise StepRefusedError(f"PARTICIPANT_REFUSED: {name}: {why}") from error
+        raise ParticipantMissingError(name, why) from error

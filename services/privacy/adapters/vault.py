@@ -13,9 +13,15 @@ from libs.crypto.documents import DocumentSigner
 from libs.crypto.envelope import Envelope
 from libs.db.engine import Database
 from libs.kernel.ids import AccountId
-from services.privacy.app.ports import Identity
+from services.privacy.domain.identity import Identity
 
 PLATFORM = AccountId("platform")
+PLACE = ("subject_requests", "identities")
+
+
+def snapshot_key(request: str) -> str:
+    """Return the purpose of the key of one request's snapshot: destroying it leaves every other one alone."""
+    return f"snapshot-{request}"
 
 
 class EnvelopeVault:
@@ -51,15 +57,14 @@ class EnvelopeVault:
 
     async def seal(self, account: AccountId, request: str, identities: Sequence[Identity]) -> bytes:
         plain = json.dumps(list(identities)).encode()
-        return await self._envelope.seal(
-            account, "snapshot", "subject_requests", "identities", request, plain
-        )
+        return await self._envelope.seal(account, snapshot_key(request), *PLACE, request, plain)
 
     async def open(self, account: AccountId, request: str, sealed: bytes) -> list[Identity]:
-        plain = await self._envelope.open(
-            account, "snapshot", "subject_requests", "identities", request, sealed
-        )
+        plain = await self._envelope.open(account, snapshot_key(request), *PLACE, request, sealed)
         return [(kind, value) for kind, value in json.loads(plain)]
+
+    async def drop(self, account: AccountId, request: str) -> None:
+        await self._envelope.shred(account, snapshot_key(request))
 
     async def sign(self, document: Mapping[str, object]) -> tuple[str, bytes, str]:
         pem = await self._secret(

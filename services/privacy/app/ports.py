@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from libs.db.requests import Requests
 from libs.kernel.ids import AccountId
+from services.privacy.domain.identity import Identity
 from services.privacy.domain.states import NodeState, State
 
-Identity = tuple[str, str]
-"""(type, value): `zendesk_user_id`, `email`, `phone` or `external_id`."""
 Counts = list[dict[str, Any]]
 """Rows of `{table, column, erased, pseudonymised, retained, retained_ground}`."""
 
@@ -49,7 +49,8 @@ class StepRow:
 
     Attributes:
         run: raised by each taker; a slower one's result is dropped.
-        data: what later steps need, ids only.
+        data: what later steps need, ids only; emptied with the snapshot.
+        leased: whether somebody is at it now.
     """
 
     request: str
@@ -62,14 +63,27 @@ class StepRow:
     last_error: str = ""
     counts: Counts = field(default_factory=list)
     data: Mapping[str, Any] = field(default_factory=dict)
+    leased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One line of the ledger: an INTENT before a destructive call, an OUTCOME after it."""
+
+    request: str
+    step: str
+    run: int
+    what: str
+    token: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """A legal hold."""
+    """A legal hold on a person, by every identity that was named."""
 
     id: str
-    commitment: str
+    commitments: tuple[str, ...]
     matter: str
     ground: str
     created_at: datetime
@@ -100,10 +114,22 @@ class EventRow:
 
 
 class Transaction(Protocol):
-    """One transaction on one account's rows."""
+    """One transaction on one account's rows.
+
+    Locks are taken in this order: a request's row, its steps, the register of restrictions, the chain.
+    """
+
+    @property
+    def answers(self) -> Requests:
+        """The log of calls that carried a `request_id`."""
+        ...
 
     async def add_request(self, row: RequestRow) -> str | None:
         """Keep a new request; return the id of an active one for the same person and kind instead."""
+        ...
+
+    async def active(self, commitment: str, kind: str) -> str | None:
+        """Return the id of a person's active request of a kind."""
         ...
 
     async def request(self, request: str, *, for_update: bool = False) -> RequestRow | None:
@@ -122,8 +148,8 @@ class Transaction(Protocol):
         """Keep steps; those that exist stay."""
         ...
 
-    async def steps(self, request: str) -> list[StepRow]:
-        """Return a request's steps in order."""
+    async def steps(self, *requests: str) -> list[StepRow]:
+        """Return the steps of requests, each one's in order."""
         ...
 
     async def take_step(self, request: str, step: str, lease_seconds: float) -> StepRow | None:
@@ -134,12 +160,40 @@ class Transaction(Protocol):
         """Write a step's result; False when another taker has it now."""
         ...
 
-    async def ledger(self, step: StepRow, what: str, token: str, at: datetime) -> None:
-        """Write an INTENT before a destructive call, an OUTCOME after it."""
+    async def renew_step(self, row: StepRow, lease_seconds: float) -> bool:
+        """Renew the lease of a step that was taken; False when another taker has it now."""
+        ...
+
+    async def revive_steps(self, request: str, at: datetime) -> list[str]:
+        """Let steps that failed for good begin anew; return their ids."""
+        ...
+
+    async def rouse(self, request: str | None = None) -> None:
+        """End the waits of a request's steps, or of every request's."""
+        ...
+
+    async def forget_step_data(self, request: str) -> None:
+        """Empty what a request's steps kept for each other."""
+        ...
+
+    async def intent(self, row: StepRow, token: str, at: datetime) -> bool:
+        """Write the INTENT of a destructive call, and the step's data; False when another taker has the step."""
+        ...
+
+    async def outcome(self, row: StepRow, token: str, at: datetime) -> None:
+        """Write the OUTCOME of a destructive call."""
+        ...
+
+    async def ledger(self, request: str) -> list[LedgerRow]:
+        """Return a request's lines of the ledger, oldest run first."""
         ...
 
     async def event(self, type_: str, request: str, facts: Mapping[str, str], at: datetime) -> bytes:
         """Append to the evidence chain; return the new head."""
+        ...
+
+    async def head(self) -> tuple[int, bytes]:
+        """Return sequence number and hash of the newest event; (0, GENESIS) before the first."""
         ...
 
     async def events(self, after: int, limit: int) -> list[EventRow]:
@@ -156,6 +210,10 @@ class Transaction(Protocol):
 
     async def add_hold(self, row: HoldRow) -> None:
         """Keep a legal hold."""
+        ...
+
+    async def hold(self, hold: str) -> HoldRow | None:
+        """Return a legal hold."""
         ...
 
     async def release_hold(self, hold: str, at: datetime) -> HoldRow | None:
@@ -179,11 +237,15 @@ class Transaction(Protocol):
         ...
 
     async def restriction_revision(self) -> int:
-        """Return the register's revision."""
+        """Return the register's revision: raised by each change of a restriction or suppression."""
         ...
 
-    async def suppress(self, commitments: Sequence[str], request: str, at: datetime) -> None:
-        """Remember erased people, so that no sync brings them back."""
+    async def suppress(self, commitments: Sequence[str], request: str, at: datetime) -> int:
+        """Remember erased people, so that no sync brings them back; return the register's new revision."""
+        ...
+
+    async def suppressed(self, commitments: Sequence[str]) -> list[str]:
+        """Return which of the people were erased."""
         ...
 
 
@@ -195,7 +257,7 @@ class Store(Protocol):
         ...
 
     async def due(self) -> list[tuple[AccountId, str]]:
-        """Return (account, request) with work that is due."""
+        """Return (account, request) whose first open step is due, at most 100."""
         ...
 
 
@@ -211,7 +273,15 @@ class Vault(Protocol):
         ...
 
     async def open(self, account: AccountId, request: str, sealed: bytes) -> list[Identity]:
-        """Open a snapshot."""
+        """Open a snapshot.
+
+        Raises:
+            InvalidCiphertextError: its key was destroyed.
+        """
+        ...
+
+    async def drop(self, account: AccountId, request: str) -> None:
+        """Destroy the key of a request's snapshot; nothing happens when it is gone."""
         ...
 
     async def sign(self, document: Mapping[str, object]) -> tuple[str, bytes, str]:
@@ -220,11 +290,32 @@ class Vault(Protocol):
 
 
 class ParticipantMissingError(Exception):
-    """A participant does not answer; the step waits and is tried again."""
+    """A participant or Zendesk does not answer; the step waits and is tried again.
+
+    Args:
+        name: who.
+        why: a code, no personal data.
+        retry_after_seconds: when it said so.
+    """
+
+    def __init__(self, name: str, why: str, *, retry_after_seconds: float = 0.0) -> None:
+        super().__init__(f"{name}: {why}")
+        self.name = name
+        self.retry_after_seconds = retry_after_seconds
+
+
+class StepRefusedError(Exception):
+    """Somebody will not do what a step asks; a few more tries, then a person must act.
+
+    The message is a code, no personal data.
+    """
 
 
 class Participants(Protocol):
-    """The other services, through the participant contract."""
+    """The other services, through the participant contract.
+
+    Every method raises ParticipantMissingError, or StepRefusedError when the other service refuses.
+    """
 
     async def resolve(self, name: str, account: AccountId, identities: Sequence[Identity]) -> list[Identity]:
         """Return further identities of the person."""
@@ -250,18 +341,21 @@ class Participants(Protocol):
 
 
 class Zendesk(Protocol):
-    """What erasure does at Zendesk. Every call may be repeated."""
+    """What erasure does at Zendesk. Every call may be repeated: gone already is as good as done.
+
+    Every method raises ParticipantMissingError, or StepRefusedError when Zendesk refuses.
+    """
 
     async def tickets(self, account: AccountId, user: int) -> list[int]:
         """Return ids of the tickets that the person requested."""
         ...
 
     async def trash(self, account: AccountId, ticket: int) -> None:
-        """Move a ticket to the trash."""
+        """Move a ticket to the trash, whatever its status."""
         ...
 
     async def destroy(self, account: AccountId, tickets: Sequence[int]) -> None:
-        """Destroy tickets of the trash for good, and wait for the job."""
+        """Destroy at most 100 tickets of the trash for good, and wait for the job."""
         ...
 
     async def role(self, account: AccountId, user: int) -> str | None:
@@ -276,8 +370,8 @@ class Zendesk(Protocol):
         """Delete the person for good, over all products."""
         ...
 
-    async def compliance(self, account: AccountId, user: int) -> dict[str, bool]:
-        """Return, for each product that began, whether it is done."""
+    async def compliance(self, account: AccountId, user: int) -> dict[str, bool] | None:
+        """Return, for each product that began, whether it is done; None when Zendesk knows of no deletion."""
         ...
 
     async def left(self, account: AccountId, user: int) -> int:

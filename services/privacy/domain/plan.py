@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from graphlib import TopologicalSorter
 
+from services.privacy.domain.states import State
+
 PLAN = "plan"
+CERTIFICATE = "certificate"
 PARTICIPANTS = ("assignment", "policy", "auth")
 
 # Each step with the steps that must be done before it. Remote systems first: they need our token, which
@@ -22,7 +25,7 @@ _AFTER: dict[str, set[str]] = {
     "verify/assignment": {"verify/zendesk"},
     "verify/policy": {"verify/assignment"},
     "verify/auth": {"verify/policy"},
-    "certificate": {"verify/auth"},
+    CERTIFICATE: {"verify/auth"},
 }
 
 
@@ -33,3 +36,10 @@ def steps() -> Sequence[str]:
         CycleError: the table above has a cycle (found at import by a test).
     """
     return tuple(TopologicalSorter(_AFTER).static_order())
+
+
+def phase(step: str) -> State:
+    """Return the state of a request whose first open step is this one."""
+    if step == PLAN:
+        return State.RECEIVED
+    return State.VERIFYING if step == CERTIFICATE or step.startswith("verify/") else State.EXECUTING

@@ -30,6 +30,8 @@ _NEXT = {
     State.VERIFYING: {State.COMPLETED, State.COMPLETED_WITH_RETENTION, State.STUCK},
     State.STUCK: {State.RECEIVED, State.EXECUTING, State.VERIFYING},
 }
+RUNNING = frozenset({State.RECEIVED, State.EXECUTING, State.VERIFYING})
+"""States in which steps are taken."""
 ENDED = frozenset({State.COMPLETED, State.COMPLETED_WITH_RETENTION, State.REFUSED, State.CANCELLED})
 
 
@@ -54,3 +56,7 @@ class NodeState(StrEnum):
     DONE = "DONE"
     RETAINED = "RETAINED"
     DEAD_LETTER = "DEAD_LETTER"
+
+
+FINISHED = frozenset({NodeState.DONE, NodeState.RETAINED})
+"""States of a step after which the next one comes."""

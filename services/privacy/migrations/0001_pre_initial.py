@@ -31,6 +31,8 @@ CREATE TABLE subject_requests (
 -- At most one active request per person and kind.
 CREATE UNIQUE INDEX subject_requests_active ON subject_requests (account, commitment, kind)
     WHERE state NOT IN ('COMPLETED', 'COMPLETED_WITH_RETENTION', 'REFUSED', 'CANCELLED');
+CREATE INDEX subject_requests_running ON subject_requests (account, id)
+    WHERE state IN ('RECEIVED', 'EXECUTING', 'VERIFYING');
 CREATE TABLE steps (
     account     text NOT NULL,
     request     text NOT NULL,
@@ -42,8 +44,8 @@ CREATE TABLE steps (
     last_error  text NOT NULL DEFAULT '',
     counts      jsonb NOT NULL DEFAULT '[]',
     data        jsonb NOT NULL DEFAULT '{}',
-    not_before  timestamptz NOT NULL DEFAULT '-infinity',
-    lease_until timestamptz NOT NULL DEFAULT '-infinity',
+    not_before  timestamptz NOT NULL DEFAULT 'epoch',
+    lease_until timestamptz NOT NULL DEFAULT 'epoch',
     updated_at  timestamptz NOT NULL,
     PRIMARY KEY (account, request, id)
 );
@@ -53,7 +55,7 @@ CREATE TABLE ledger (
     step    text NOT NULL,
     run     bigint NOT NULL,
     what    text NOT NULL CHECK (what IN ('INTENT', 'OUTCOME')),
-    token   text NOT NULL,
+    token   text NOT NULL CHECK (token ~ '^[0-9a-f]{64}$'),
     at      timestamptz NOT NULL,
     PRIMARY KEY (account, request, step, run, what)
 );
@@ -79,14 +81,14 @@ CREATE TABLE certificates (
 CREATE TABLE holds (
     account     text NOT NULL,
     id          text NOT NULL,
-    commitment  text NOT NULL,
+    commitments text[] NOT NULL CHECK (cardinality(commitments) > 0),
     matter      text NOT NULL,
     ground      text NOT NULL,
     created_at  timestamptz NOT NULL,
     released_at timestamptz,
     PRIMARY KEY (account, id)
 );
-CREATE INDEX holds_person ON holds (account, commitment) WHERE released_at IS NULL;
+CREATE INDEX holds_people ON holds USING gin (commitments) WHERE released_at IS NULL;
 CREATE TABLE restrictions (
     account    text NOT NULL,
     commitment text NOT NULL,
@@ -99,6 +101,7 @@ CREATE TABLE suppressions (
     account    text NOT NULL,
     commitment text NOT NULL,
     request    text NOT NULL,
+    revision   bigint NOT NULL,
     at         timestamptz NOT NULL,
     PRIMARY KEY (account, commitment)
 );

@@ -11,7 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.kernel.ids import AccountId
-from services.assignment.app.ports import Account, AgentRow, QueueRow
+from services.assignment.app.rows import Account, AgentRow, QueueRow
 from services.assignment.domain.model import Restrictions
 
 _AGENTS = """
@@ -106,6 +106,14 @@ class SqlDirectory:
             synced_at=account.synced_at,
         )
 
+    async def move_cursor(self, before: str, after: str) -> bool:
+        done = await self._run(
+            "UPDATE accounts SET export_cursor = :after WHERE account = :account AND export_cursor = :before",
+            before=before,
+            after=after,
+        )
+        return bool(done.rowcount)
+
     async def agents(
         self, *, after: int = 0, limit: int = 1_000_000, inactive: bool = False
     ) -> list[AgentRow]:
@@ -126,9 +134,9 @@ class SqlDirectory:
             await self._run(
                 "INSERT INTO agents (account, user_id, name, role, role_type, custom_role_id, active, suspended, "
                 "status, status_at, rule, manager, autoplay, version) VALUES (:account, :user_id, :name, :role, "
-                ":role_type, :custom_role_id, true, :suspended, :status, :status_at, :rule, :manager, :autoplay, 1) "
+                ":role_type, :custom_role_id, :active, :suspended, :status, :status_at, :rule, :manager, :autoplay, 1) "
                 "ON CONFLICT (account, user_id) DO UPDATE SET name = excluded.name, role = excluded.role, "
-                "role_type = excluded.role_type, custom_role_id = excluded.custom_role_id, active = true, "
+                "role_type = excluded.role_type, custom_role_id = excluded.custom_role_id, active = excluded.active, "
                 "suspended = excluded.suspended, rule = excluded.rule, manager = excluded.manager, "
                 "autoplay = excluded.autoplay",
                 user_id=agent.user_id,
@@ -136,6 +144,7 @@ class SqlDirectory:
                 role=agent.role,
                 role_type=agent.role_type,
                 custom_role_id=agent.custom_role_id,
+                active=agent.active,
                 suspended=agent.suspended,
                 status=agent.status,
                 status_at=agent.status_at,
@@ -155,18 +164,56 @@ class SqlDirectory:
             groups=[group for _, group in memberships],
         )
 
-    async def put_agent(self, agent: AgentRow) -> None:
+    async def refresh_agent(self, agent: AgentRow) -> bool:
+        known = await self.agent(agent.user_id)
+        if known is None or _zendesk(known) == _zendesk(agent):
+            return False
         await self._run(
-            "UPDATE agents SET inbox_limit = :inbox_limit, daily_limit = :daily_limit, rule = :rule, "
-            "manager = :manager, autoplay = :autoplay, version = version + 1 "
+            "UPDATE agents SET role = :role, role_type = :role_type, custom_role_id = :custom_role_id, "
+            "active = :active, suspended = :suspended, version = version + 1 "
             "WHERE account = :account AND user_id = :user_id",
             user_id=agent.user_id,
-            inbox_limit=agent.inbox_limit,
-            daily_limit=agent.daily_limit,
-            rule=agent.rule,
-            manager=agent.manager,
-            autoplay=agent.autoplay,
+            role=agent.role,
+            role_type=agent.role_type,
+            custom_role_id=agent.custom_role_id,
+            active=agent.active,
+            suspended=agent.suspended,
         )
+        await self._run(
+            "DELETE FROM memberships WHERE account = :account AND user_id = :user_id", user_id=agent.user_id
+        )
+        await self._run(
+            "INSERT INTO memberships (account, user_id, group_id) SELECT :account, :user_id, g "
+            "FROM unnest(CAST(:groups AS bigint[])) AS t(g) ON CONFLICT DO NOTHING",
+            user_id=agent.user_id,
+            groups=list(agent.groups),
+        )
+        return True
+
+    async def put_settings(
+        self, user_id: int, rule: int | None, *, manager: bool, autoplay: bool
+    ) -> AgentRow | None:
+        await self._run(
+            "UPDATE agents SET rule = :rule, manager = :manager, autoplay = :autoplay, version = version + 1 "
+            "WHERE account = :account AND user_id = :user_id",
+            user_id=user_id,
+            rule=rule,
+            manager=manager,
+            autoplay=autoplay,
+        )
+        return await self.agent(user_id)
+
+    async def put_limits(
+        self, user_id: int, inbox_limit: int | None, daily_limit: int | None
+    ) -> AgentRow | None:
+        await self._run(
+            "UPDATE agents SET inbox_limit = :inbox_limit, daily_limit = :daily_limit, version = version + 1 "
+            "WHERE account = :account AND user_id = :user_id",
+            user_id=user_id,
+            inbox_limit=inbox_limit,
+            daily_limit=daily_limit,
+        )
+        return await self.agent(user_id)
 
     async def set_statuses(self, statuses: Mapping[int, str], at: datetime) -> int:
         changed = await self._run(
@@ -228,3 +275,24 @@ class SqlDirectory:
             "INSERT INTO views (account, view) SELECT :account, v FROM unnest(CAST(:views AS bigint[])) AS v",
             views=list(views),
         )
+
+    async def put_view_tickets(self, view: int, tickets: Sequence[int]) -> None:
+        await self._run("DELETE FROM view_tickets WHERE account = :account AND view = :view", view=view)
+        await self._run(
+            "INSERT INTO view_tickets (account, view, ticket) SELECT :account, :view, t "
+            "FROM unnest(CAST(:tickets AS bigint[])) AS t ON CONFLICT DO NOTHING",
+            view=view,
+            tickets=sorted(tickets),
+        )
+
+
+def _zendesk(agent: AgentRow) -> tuple[object, ...]:
+    """Return what Zendesk says of an agent."""
+    return (
+        agent.role,
+        agent.role_type,
+        agent.custom_role_id,
+        agent.active,
+        agent.suspended,
+        tuple(sorted(agent.groups)),
+    )

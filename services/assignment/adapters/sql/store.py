@@ -8,9 +8,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from sqlalchemy import text
 
 from libs.db.engine import Database
+from libs.db.requests import SqlRequests
 from libs.kernel.ids import AccountId
 from services.assignment.adapters.sql.decisions import SqlDecisions
 from services.assignment.adapters.sql.directory import SqlDirectory
+from services.assignment.adapters.sql.outbox import SqlOutbox
 from services.assignment.adapters.sql.tickets import SqlTickets
 from services.assignment.app.ports import Transaction
 
@@ -31,6 +33,8 @@ class SqlStore:
                 SqlDirectory(connection, account),
                 SqlTickets(connection, account),
                 SqlDecisions(connection, account),
+                SqlOutbox(connection, account),
+                SqlRequests(connection),
             )
 
     async def accounts(self) -> list[AccountId]:

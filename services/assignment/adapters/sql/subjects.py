@@ -20,7 +20,7 @@ PLACES = (
         "tickets",
         "assignee_id",
         Strategy.PSEUDONYMISE,
-        "assignee_id = :user AND routing <> 'assigned'",
+        "assignee_id = :user",
         change="assignee_id = NULL",
     ),
     Place("memberships", "", Strategy.DELETE_ROW, "user_id = :user", shown="group_id"),
@@ -30,6 +30,15 @@ PLACES = (
         Strategy.DELETE_ROW,
         "user_id = :user",
         shown="name, role, custom_role_id, status, status_at",
+    ),
+    Place(
+        "queues",
+        "agents",
+        Strategy.PSEUDONYMISE,
+        ":user = ANY(agents)",
+        # A queue for chosen agents must not become one for everybody because the last of them is gone.
+        change="agents = array_remove(agents, :user), version = version + 1, "
+        "state = CASE WHEN cardinality(array_remove(agents, :user)) = 0 THEN 'paused' ELSE state END",
     ),
     Place("rotation", "", Strategy.DELETE_ROW, "agent_id = :user"),
     Place(

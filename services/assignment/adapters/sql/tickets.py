@@ -10,7 +10,9 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.kernel.ids import AccountId
-from services.assignment.app.ports import QueueRow, TicketRow
+from services.assignment.adapters.sql.directory import SqlDirectory
+from services.assignment.adapters.sql.holding import held
+from services.assignment.app.rows import QueueRow, TicketRow
 from services.assignment.domain.webhook import TicketFacts
 
 ROUTABLE = "('new', 'open')"
@@ -66,13 +68,6 @@ def _row(row: Row[Any]) -> TicketRow:
     return TicketRow(facts, row.routing, row.assigned_at)
 
 
-def queue_condition(queue: QueueRow) -> str:
-    """Return the SQL condition for tickets that a queue holds, with `:source`."""
-    if queue.kind == "trigger":
-        return "(:source = 0 OR group_id = :source)"
-    return ":source >= 0"
-
-
 class SqlTickets:
     """Implements the port `Tickets`."""
 
@@ -110,6 +105,19 @@ class SqlTickets:
         )
         return done.one_or_none() is not None
 
+    async def forget_invocations(self, before: datetime) -> int:
+        done = await self._run(
+            "DELETE FROM invocations WHERE account = :account AND at < :before", before=before
+        )
+        return int(done.rowcount)
+
+    async def park(self, ticket: int) -> None:
+        await self._run(
+            "UPDATE tickets SET routing = 'not_routable' WHERE account = :account AND ticket = :ticket "
+            "AND routing = 'waiting'",
+            ticket=ticket,
+        )
+
     async def one(self, ticket: int) -> TicketRow | None:
         found = await self._run(
             "SELECT * FROM tickets WHERE account = :account AND ticket = :ticket", ticket=ticket
@@ -127,10 +135,22 @@ class SqlTickets:
         )
         return [_row(row) for row in rows]
 
-    async def waiting(self, queue: QueueRow) -> int:
+    async def waiting(self) -> int:
         found = await self._run(
-            "SELECT count(*) FROM tickets WHERE account = :account AND routing = 'waiting' AND "  # noqa: S608 - constants only
-            + queue_condition(queue),
-            source=queue.source,
+            "SELECT count(*) FROM tickets WHERE account = :account AND routing = 'waiting'"
         )
         return int(found.scalar_one())
+
+    async def holder(self, ticket: int) -> QueueRow | None:
+        queues = await SqlDirectory(self._connection, self._account).queues()
+        for queue in queues:
+            if queue.state != "active":
+                continue
+            found = await self._run(
+                "SELECT 1 FROM tickets t WHERE account = :account AND ticket = :ticket "  # noqa: S608 - constants and numbers
+                f"AND routing = 'waiting' AND {held(queue, queues)}",
+                ticket=ticket,
+            )
+            if found.one_or_none() is not None:
+                return queue
+        return None

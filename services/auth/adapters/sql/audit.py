@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.crypto.chain import GENESIS, chain_hash
 from libs.db.locks import advisory_lock
 from libs.kernel.ids import AccountId
+from services.auth.app.audit_chain import event
 from services.auth.app.ports import AuditRow
 
 
@@ -36,26 +37,21 @@ class SqlAudit:
             )
         ).one_or_none()
         sequence = (last.sequence if last else 0) + 1
-        event = {
-            "account": self._account,
-            "sequence": str(sequence),
-            "at": at.isoformat(),
-            "actor": actor,
-            "action": action,
-            "outcome": outcome,
-            "facts": dict(facts),
-        }
+        hashed = event(self._account, sequence, at, actor, action, outcome, facts)
         await self._connection.execute(
             text(
                 "INSERT INTO audit_events (account, sequence, at, actor, action, outcome, facts, hash) VALUES "
                 "(:account, :sequence, :at, :actor, :action, :outcome, CAST(:facts AS jsonb), :hash)"
             ),
             {
-                **event,
+                "account": self._account,
                 "sequence": sequence,
                 "at": at,
+                "actor": actor,
+                "action": action,
+                "outcome": outcome,
                 "facts": json.dumps(dict(facts)),
-                "hash": chain_hash(last.hash if last else GENESIS, event),
+                "hash": chain_hash(last.hash if last else GENESIS, hashed),
             },
         )
 

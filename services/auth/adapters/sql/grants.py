@@ -19,7 +19,11 @@ class SqlGrants:
     async def get(self) -> Grant | None:
         row = (
             await self._connection.execute(
-                text("SELECT * FROM grants WHERE account = :account"), {"account": self._account}
+                text(
+                    "SELECT version, access, refresh, issued_at, access_expires_at, refresh_expires_at, state, "
+                    "intent FROM grants WHERE account = :account"
+                ),
+                {"account": self._account},
             )
         ).one_or_none()
         if row is None:
@@ -62,40 +66,50 @@ class SqlGrants:
                     "UPDATE grants SET version = :version, access = :access, refresh = :refresh, "
                     "issued_at = :issued_at, access_expires_at = :access_expires_at, "
                     "refresh_expires_at = :refresh_expires_at, state = 'ok', intent = '', lease_owner = '', "
-                    "lease_until = '-infinity' WHERE account = :account AND version = :expected RETURNING true"
+                    "lease_until = 'epoch' WHERE account = :account AND version = :expected RETURNING true"
                 ),
                 values,
             )
         return done.scalar_one_or_none() is not None
 
-    async def take_lease(self, version: int, owner: str, intent: str, seconds: float) -> bool:
+    async def take_lease(self, version: int, intent: str, seconds: float) -> GrantState | None:
         done = await self._connection.execute(
             text(
-                "UPDATE grants SET lease_owner = :owner, intent = :intent, state = 'refreshing', "
+                "WITH found AS (SELECT state FROM grants WHERE account = :account AND version = :version "
+                "AND lease_until < clock_timestamp() AND state IN ('ok', 'refreshing', 'uncertain') FOR UPDATE) "
+                "UPDATE grants SET lease_owner = :intent, intent = :intent, state = 'refreshing', "
                 "lease_until = clock_timestamp() + make_interval(secs => :seconds) "
-                "WHERE account = :account AND version = :version AND lease_until < clock_timestamp() "
-                "AND state <> 'needs_reauthorization' RETURNING true"
+                "FROM found WHERE account = :account RETURNING found.state"
+            ),
+            {"account": self._account, "version": version, "intent": intent, "seconds": seconds},
+        )
+        found = done.scalar_one_or_none()
+        return None if found is None else GrantState(found)
+
+    async def mark(self, version: int, intent: str, state: GrantState, *, hold_seconds: float = 0.0) -> bool:
+        done = await self._connection.execute(
+            text(
+                "UPDATE grants SET state = :state, lease_owner = '', "
+                "lease_until = clock_timestamp() + make_interval(secs => :hold) "
+                "WHERE account = :account AND version = :version AND lease_owner = :intent "
+                "AND lease_owner <> '' RETURNING true"
             ),
             {
                 "account": self._account,
                 "version": version,
-                "owner": owner,
                 "intent": intent,
-                "seconds": seconds,
+                "state": state.value,
+                "hold": hold_seconds,
             },
         )
         return done.scalar_one_or_none() is not None
 
-    async def mark(self, version: int, state: str) -> None:
-        await self._connection.execute(
-            text(
-                "UPDATE grants SET state = :state, lease_owner = '', lease_until = '-infinity' "
-                "WHERE account = :account AND version = :version"
-            ),
-            {"account": self._account, "version": version, "state": str(state)},
-        )
-
     async def delete(self) -> None:
         await self._connection.execute(
-            text("DELETE FROM grants WHERE account = :account"), {"account": self._account}
+            text(
+                "UPDATE grants SET version = version + 1, access = '', refresh = NULL, state = 'revoked', "
+                "intent = '', lease_owner = '', lease_until = 'epoch' "
+                "WHERE account = :account AND state <> 'revoked'"
+            ),
+            {"account": self._account},
         )

@@ -77,7 +77,7 @@ class SqlInstallations:
             f"INSERT INTO installations ({_COLUMNS}) VALUES ({_VALUES}) "  # noqa: S608 - constants only
             f"ON CONFLICT (account) DO UPDATE SET {_CHANGES}"
         )
-        await self._connection.execute(text(query), _write(installation))
+        await self._connection.execute(text(query), _write(installation) | {"account": self._account})
 
 
 async def bind(connection: AsyncConnection, installation: Installation) -> Installation:

@@ -83,8 +83,8 @@ class SqlAuthorizations:
         await self._connection.execute(
             text(
                 "INSERT INTO authorizations (account, id, ticket_hash, state_hash, cookie_hash, verifier, user_id, "
-                "expires_at, used) VALUES (:account, :id, :ticket_hash, :state_hash, :cookie_hash, :verifier, "
-                ":user, :expires_at, :used)"
+                "generation, expires_at, used) VALUES (:account, :id, :ticket_hash, :state_hash, :cookie_hash, "
+                ":verifier, :user, :generation, :expires_at, :used)"
             ),
             self._values(authorization),
         )
@@ -118,6 +118,7 @@ class SqlAuthorizations:
             row.state_hash,
             row.verifier,
             UserId(row.user_id),
+            row.generation,
             row.expires_at,
             row.cookie_hash,
             row.used,
@@ -132,6 +133,7 @@ class SqlAuthorizations:
             "cookie_hash": authorization.cookie_hash,
             "verifier": authorization.verifier,
             "user": authorization.user,
+            "generation": authorization.generation,
             "expires_at": authorization.expires_at,
             "used": authorization.used,
         }

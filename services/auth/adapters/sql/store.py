@@ -16,6 +16,7 @@ from services.auth.adapters.sql.grants import SqlGrants
 from services.auth.adapters.sql.sessions import SqlAuthorizations, SqlSessions
 from services.auth.app.ports import Transaction
 from services.auth.domain.installation import Installation, InstallationState
+from services.auth.domain.session import IDLE, MARGIN
 
 
 class SqlStore:
@@ -52,6 +53,17 @@ class SqlStore:
                 {"key": key, "until": until},
             )
             return done.scalar_one_or_none() is not None
+
+    async def sweep(self, now: datetime) -> None:
+        # A session past its absolute end is not touched any more: its idle end tells both.
+        ends = {"ended": now - MARGIN, "idle": now - IDLE - MARGIN}
+        async with self._database.transaction() as connection:
+            for statement in (
+                "DELETE FROM used_signed_urls WHERE expires_at < :ended",
+                "DELETE FROM authorizations WHERE expires_at < :ended",
+                "DELETE FROM sessions WHERE seen_at < :idle",
+            ):
+                await connection.execute(text(statement), ends)
 
     async def installations(
         self, after: AccountId | None, limit: int, state: InstallationState | None

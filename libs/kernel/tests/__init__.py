@@ -1,0 +1,1 @@
+"""Ids, time and errors: tests."""

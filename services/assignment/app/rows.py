@@ -1,0 +1,181 @@
+"""What assignment keeps, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from libs.kernel.ids import AccountId
+from services.assignment.domain.model import Restrictions
+from services.assignment.domain.webhook import TicketFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What is kept of an account.
+
+    Attributes:
+        fields: ids of our ticket fields by key.
+        webhook_secret: sealed.
+        export_cursor: where the incremental export goes on; empty = from `synced_at`.
+    """
+
+    account: AccountId
+    synced_at: datetime
+    inbox_limit: int | None = None
+    daily_limit: int | None = None
+    default_status: str = "away"
+    rule_version: int = 1
+    restrictions: Restrictions = field(default_factory=Restrictions)
+    fields: Mapping[str, int] = field(default_factory=dict)
+    webhook: str = ""
+    webhook_secret: bytes | None = None
+    export_cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRow:
+    """An agent as he is kept."""
+
+    user_id: int
+    name: str
+    role: str
+    role_type: int | None
+    custom_role_id: int | None
+    active: bool
+    suspended: bool
+    status: str
+    status_at: datetime
+    groups: tuple[int, ...] = ()
+    inbox_limit: int | None = None
+    daily_limit: int | None = None
+    rule: int | None = None
+    manager: bool = False
+    autoplay: bool = False
+    version: int = 1
+    open_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A queue as it is kept.
+
+    Attributes:
+        kind: scheduled (a view) or trigger (a group); source 0 = every ticket.
+        state: active or paused.
+    """
+
+    id: str
+    title: str
+    kind: str
+    source: int
+    model: str
+    position: int
+    created_at: datetime
+    updated_at: datetime
+    state: str = "active"
+    use_sla: bool = False
+    batch_size: int | None = None
+    daily_limit: int | None = None
+    agents: tuple[int, ...] = ()
+    scan_limit: int | None = None
+    version: int = 1
+
+
+def before(one: QueueRow, other: QueueRow) -> bool:
+    """Tell whether a queue comes before another one."""
+    return (one.position, one.id) < (other.position, other.id)
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRow:
+    """A ticket as it is kept.
+
+    Attributes:
+        routing: waiting, assigned (by us, or on its way there) or not_routable.
+    """
+
+    facts: TicketFacts
+    routing: str
+    assigned_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """A decision as it is kept.
+
+    Attributes:
+        sequence: place in the account's chain, from 1.
+        rejected: agents by code.
+        write: none, pending, confirmed, conflict (somebody was faster) or failed (Zendesk refused).
+        hash: of this decision after the one before it.
+        inputs: digest of the snapshot that it was made from; empty for decisions older than the record.
+    """
+
+    id: str
+    sequence: int
+    ticket: int
+    outcome: str
+    agent_id: int | None
+    group_id: int | None
+    queue: str
+    mechanism: str
+    model: str
+    command: str
+    as_of: datetime
+    rejected: Mapping[str, Sequence[int]]
+    candidates: int
+    rule_version: int
+    rank: int
+    write: str
+    hash: bytes
+    inputs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The circumstances of one round.
+
+    Attributes:
+        mechanism: queue or pull.
+        command: what caused it; unique per round.
+    """
+
+    queue: QueueRow
+    mechanism: str
+    command: str
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One change on its way to Zendesk.
+
+    Attributes:
+        id: of the decision; goes into the ticket's audit field, so that a repeat can be told.
+        attempts: how often it was taken, this time included.
+        fence: raised by each taker; a slower one's result is dropped.
+    """
+
+    id: str
+    ticket: int
+    agent_id: int
+    group_id: int | None
+    queue: str
+    as_of: datetime
+    attempts: int
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRow:
+    """Figures of an account."""
+
+    tickets_in: int
+    assigned: int
+    waiting: int
+    per_agent: Mapping[int, int]
+    decisions: int
+    pending: int
+    conflicts: int

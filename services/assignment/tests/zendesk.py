@@ -1,0 +1,282 @@
+"""A small Zendesk behind a real HTTP client: safe updates, jobs, exports, and faults where a test wants them.
+
+`tools/zendesk_simulator` is the faithful one; services may not import tools, so the use cases are tested on
+this one and the whole suite, in `tests/`, on that one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx2
+
+from libs.kernel.clock import Clock
+from libs.kernel.errors import DependencyUnavailableError
+from libs.kernel.ids import AccountId
+from libs.zendesk.budget import RateBudget
+from libs.zendesk.client import ZendeskClient
+from libs.zendesk.tokens import StaticToken
+
+Json = dict[str, Any]
+SECRET = "c2VjcmV0LWZvci10ZXN0cw=="
+
+
+@dataclass
+class Fault:
+    """Something that goes wrong with the next requests that match.
+
+    Attributes:
+        route: regular expression over `METHOD path`.
+        times: how often.
+        status: answered instead of doing anything; 0 = the request is carried out.
+        lost: the request is carried out, its answer never arrives.
+        first: done before the request: what somebody else does at this very moment.
+        headers: of the answer.
+    """
+
+    route: str
+    times: int = 1
+    status: int = 0
+    lost: bool = False
+    first: Callable[[], object] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Refusal(Exception):
+    """An answer of 400 or more."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+
+
+class LocalZendesk(httpx2.AsyncBaseTransport):
+    """One account of Zendesk, and its transport."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.users: dict[int, Json] = {}
+        self.memberships: set[tuple[int, int]] = set()
+        self.tickets: dict[int, Json] = {}
+        self.views: dict[int, Callable[[Json], bool]] = {}
+        self.fields: dict[str, list[Json]] = {"user_fields": [], "ticket_fields": []}
+        self.webhooks: list[Json] = []
+        self.triggers: list[Json] = []
+        self.faults: list[Fault] = []
+        self.calls: list[str] = []
+        self.writes: list[tuple[int, int]] = []
+        self.down = False
+
+    # what a test says
+
+    def agent(self, user_id: int, *groups: int, **values: Any) -> None:
+        """Make an agent; `manager=True` for a delegated administrator."""
+        manager = values.pop("manager", False)
+        self.users[user_id] = {
+            "id": user_id,
+            "role": "agent",
+            "name": f"Agent {user_id}",
+            "active": True,
+            "suspended": False,
+            "user_fields": {"playlist_manager": manager},
+            **values,
+        }
+        self.memberships |= {(user_id, group) for group in groups}
+
+    def ticket(self, ticket_id: int, **values: Any) -> Json:
+        """Make a ticket; it is new and nobody's unless said otherwise."""
+        now = self.stamp()
+        self.tickets[ticket_id] = {
+            "id": ticket_id,
+            "status": "new",
+            "created_at": now,
+            "updated_at": now,
+            "requester_id": 900 + ticket_id,
+            "assignee_id": None,
+            "group_id": None,
+            "priority": None,
+            "custom_fields": [],
+            **values,
+        }
+        return self.tickets[ticket_id]
+
+    def change(self, ticket_id: int, **values: Any) -> None:
+        """Change a ticket as a person in Zendesk would."""
+        self.tickets[ticket_id] |= {**values, "updated_at": self.stamp()}
+
+    def fault(self, route: str, **values: Any) -> None:
+        """Let the next request of a route go wrong."""
+        self.faults.append(Fault(route, **values))
+
+    def stamp(self) -> str:
+        """Return the present instant, in whole seconds, in Zendesk's spelling."""
+        return self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    async def of(self, account: AccountId) -> ZendeskClient:
+        """Implements the port `Zendesk`; `down` stands for an auth or a Zendesk that does not answer."""
+        if self.down:
+            raise DependencyUnavailableError("out of reach")
+        http = httpx2.AsyncClient(transport=self)
+        return ZendeskClient(
+            "http://acme.zendesk.com", StaticToken("t"), http, self.clock, RateBudget(_later())
+        )
+
+    # the transport
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path.removeprefix("/api/v2/")
+        line = f"{request.method} {path}"
+        self.calls.append(line)
+        fault = next((f for f in self.faults if f.times and re.fullmatch(f.route, line)), None)
+        if fault is not None:
+            fault.times -= 1
+            if fault.first is not None:
+                fault.first()
+            if fault.status:
+                return httpx2.Response(fault.status, json={"error": "Fault"}, headers=fault.headers)
+        query = {k: v[0] for k, v in parse_qs(request.url.query.decode()).items()}
+        body = json.loads(await request.aread() or b"{}")
+        try:
+            answer = self._answer(request.method, path, query, body)
+        except Refusal as refusal:
+            return httpx2.Response(refusal.status, json={"error": refusal.error})
+        if fault is not None and fault.lost:
+            raise httpx2.ReadError("the answer is lost")
+        return httpx2.Response(200, json=answer)
+
+    def _answer(self, method: str, path: str, query: dict[str, str], body: Json) -> Json:
+        parts = path.split("/")
+        match method, *parts:
+            case "GET", "users":
+                role = query["role"]
+                return {"users": [u for u in self.users.values() if u["role"] == role and u["active"]]}
+            case "GET", "users", user_id:
+                return {"user": self._user(user_id)}
+            case "PUT", "users", user_id:
+                user = self._user(user_id)
+                user["user_fields"] |= body["user"]["user_fields"]
+                return {"user": user}
+            case "GET", "users", user_id, "group_memberships":
+                return self._memberships(m for m in self.memberships if m[0] == int(user_id))
+            case "GET", "group_memberships":
+                return self._memberships(self.memberships)
+            case "GET", "groups":
+                return {"groups": [{"id": g, "name": f"Group {g}"} for g in {m[1] for m in self.memberships}]}
+            case "GET", "views":
+                return {"views": [{"id": v, "title": f"View {v}", "active": True} for v in self.views]}
+            case "GET", "views", view, "tickets":
+                if int(view) not in self.views:
+                    raise Refusal(404, "RecordNotFound")
+                return {"tickets": [t for t in self.tickets.values() if self.views[int(view)](t)]}
+            case _, ("user_fields" | "ticket_fields") as kind:
+                return self._field(method, kind, body)
+            case _, "webhooks" | "triggers", *_:
+                return self._hook(method, parts, body)
+        return self._ticket_answer(method, parts, query, body)
+
+    def _ticket_answer(self, method: str, parts: list[str], query: dict[str, str], body: Json) -> Json:
+        match method, *parts:
+            case "GET", "tickets", "show_many":
+                wanted = [int(i) for i in query["ids"].split(",")]
+                return {"tickets": [self.tickets[i] for i in wanted if i in self.tickets]}
+            case "PUT", "tickets", "update_many":
+                results = [self._row(change) for change in body["tickets"]]
+                return {"job_status": {"id": "j1", "status": "completed", "results": results}}
+            case "PUT", "tickets", ticket_id:
+                return {"ticket": self._update(int(ticket_id), body["ticket"])}
+            case "GET", "incremental", "tickets", "cursor":
+                return self._export(query)
+        raise Refusal(404, "InvalidEndpoint")
+
+    def _user(self, user_id: str) -> Json:
+        if int(user_id) not in self.users:
+            raise Refusal(404, "RecordNotFound")
+        return self.users[int(user_id)]
+
+    @staticmethod
+    def _memberships(pairs: Iterable[tuple[int, int]]) -> Json:
+        rows = [{"id": n, "user_id": u, "group_id": g} for n, (u, g) in enumerate(sorted(pairs), 1)]
+        return {"group_memberships": rows}
+
+    def _field(self, method: str, kind: str, body: Json) -> Json:
+        if method == "GET":
+            return {kind: self.fields[kind]}
+        made = {"id": 500 + sum(map(len, self.fields.values())), **body[kind[:-1]]}
+        self.fields[kind].append(made)
+        return {kind[:-1]: made}
+
+    def _hook(self, method: str, parts: list[str], body: Json) -> Json:
+        if parts[-1] == "signing_secret":
+            return {"signing_secret": {"secret": SECRET}}
+        rows: list[Json] = getattr(self, parts[0])
+        if method == "GET":
+            return {parts[0]: rows}
+        one = parts[0][:-1]
+        if method == "POST":
+            row: Json = {"id": f"W{len(rows) + 1}" if one == "webhook" else len(rows) + 1, "active": True}
+            rows.append(row)
+        else:
+            row = next(r for r in rows if str(r["id"]) == parts[1])
+        row |= body[one]
+        return {one: row}
+
+    def _row(self, change: Json) -> Json:
+        try:
+            self._update(change["id"], change)
+        except Refusal as refusal:
+            return {"id": change["id"], "success": False, "error": refusal.error}
+        return {"id": change["id"], "success": True}
+
+    def _update(self, ticket_id: int, change: Json) -> Json:
+        ticket = self.tickets.get(ticket_id)
+        if ticket is None:
+            raise Refusal(404, "RecordNotFound")
+        if change.get("safe_update") and change["updated_stamp"] < ticket["updated_at"]:
+            raise Refusal(409, "UpdateConflict")
+        assignee, group = change.get("assignee_id"), change.get("group_id")
+        agent = self.users.get(assignee or 0)
+        if assignee and (agent is None or agent["suspended"] or (assignee, group) not in self.memberships):
+            raise Refusal(422, "RecordInvalid")
+        if ticket["status"] == "closed" or ticket.get("locked"):
+            raise Refusal(422, "RecordInvalid")
+        values = {f["id"]: f["value"] for f in ticket["custom_fields"]}
+        values |= {f["id"]: f["value"] for f in change.get("custom_fields", [])}
+        ticket |= {
+            "assignee_id": assignee,
+            "group_id": group,
+            "status": "open" if ticket["status"] == "new" else ticket["status"],
+            "updated_at": self.stamp(),
+            "custom_fields": [{"id": k, "value": v} for k, v in values.items()],
+        }
+        self.writes.append((ticket_id, assignee or 0))
+        return ticket
+
+    def _export(self, query: dict[str, str]) -> Json:
+        after: tuple[datetime, int]
+        if "cursor" in query:
+            at, number = query["cursor"].split("|")
+            after = (datetime.fromisoformat(at), int(number))
+        else:
+            after = (datetime.fromtimestamp(int(query["start_time"]), self.clock.now().tzinfo), 0)
+        now = self.clock.now()
+        rows = sorted(self.tickets.values(), key=_position)
+        rows = [t for t in rows if _position(t) > after and (now - _position(t)[0]).total_seconds() > 60]
+        last = _position(rows[-1]) if rows else after
+        return {"tickets": rows, "after_cursor": f"{last[0].isoformat()}|{last[1]}", "end_of_stream": True}
+
+
+def _position(ticket: Json) -> tuple[datetime, int]:
+    return datetime.fromisoformat(ticket["updated_at"]), int(ticket["id"])
+
+
+def _later() -> Callable[[], float]:
+    """A clock of the rate budget on which every wait is over when it is asked again."""
+    ticks = iter(range(0, 10**9, 1000))
+    return lambda: float(next(ticks))

@@ -1,0 +1,1 @@
+"""Everything in this process's memory: real implementations of the ports, for tests and for trying things out."""

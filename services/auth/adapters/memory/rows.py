@@ -1,0 +1,51 @@
+"""The rows of a store in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.auth.app.ports import AuditRow
+from services.auth.domain.authorization import Authorization
+from services.auth.domain.grant import Grant
+from services.auth.domain.installation import Installation
+from services.auth.domain.session import Session
+
+
+class DuplicateKeyError(ValueError):
+    """A row with this key is there already."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGrant:
+    """A grant and its lease.
+
+    Attributes:
+        holder: the intent that has the lease; empty when nobody has.
+        until: when the lease ends; None = it has ended.
+    """
+
+    grant: Grant
+    holder: str = ""
+    until: datetime | None = None
+
+
+@dataclass(slots=True)
+class Rows:
+    """One account's rows; the values are immutable, so that a copy of the containers is a snapshot."""
+
+    installation: Installation | None = None
+    grant: StoredGrant | None = None
+    authorizations: dict[str, Authorization] = field(default_factory=dict)
+    sessions: dict[bytes, Session] = field(default_factory=dict)
+    audit: list[AuditRow] = field(default_factory=list)
+
+    def copy(self) -> Rows:
+        """Return rows that may be changed without changing these."""
+        return Rows(
+            self.installation,
+            self.grant,
+            dict(self.authorizations),
+            dict(self.sessions),
+            list(self.audit),
+        )

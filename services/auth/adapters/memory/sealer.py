@@ -1,0 +1,13 @@
+"""Envelope encryption whose keys live as long as the process."""
+
+from __future__ import annotations
+
+import secrets
+
+from libs.crypto.envelope import Envelope, LocalKeyProvider, MemoryDataKeys
+from libs.crypto.key_providers import KEY_BYTES
+
+
+def memory_sealer() -> Envelope:
+    """Return a sealer: real AES-256-GCM under a key that nobody else has."""
+    return Envelope(LocalKeyProvider([secrets.token_bytes(KEY_BYTES)]), MemoryDataKeys())

@@ -1,0 +1,107 @@
+"""Auth's store in memory: one transaction at a time per account, rolled back by an exception."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+
+from libs.kernel.clock import Clock
+from libs.kernel.errors import DependencyUnavailableError
+from libs.kernel.ids import AccountId
+from services.auth.adapters.memory.repositories import (
+    MemoryAudit,
+    MemoryAuthorizations,
+    MemoryGrants,
+    MemoryInstallations,
+    MemorySessions,
+)
+from services.auth.adapters.memory.rows import Rows
+from services.auth.app.ports import Transaction
+from services.auth.domain.installation import Installation, InstallationState
+from services.auth.domain.session import IDLE, MARGIN
+
+
+class MemoryStore:
+    """Implements the port `Store`.
+
+    Args:
+        clock: the store's own clock, on which leases end.
+
+    Attributes:
+        away: the next so many transactions fail as those of an absent database do.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._accounts: dict[AccountId, Rows] = {}
+        self._used: dict[bytes, datetime] = {}
+        self._locks: dict[AccountId, asyncio.Lock] = {}
+        self._holders: dict[AccountId, asyncio.Task[object] | None] = {}
+        self.away = 0
+
+    def transaction(self, account: AccountId) -> AbstractAsyncContextManager[Transaction]:
+        return self._transaction(account)
+
+    @asynccontextmanager
+    async def _transaction(self, account: AccountId) -> AsyncIterator[Transaction]:
+        self._answer()
+        if self._holders.get(account) is asyncio.current_task():
+            raise RuntimeError("a transaction inside a transaction of the same account waits for itself")
+        async with self._locks.setdefault(account, asyncio.Lock()):
+            self._holders[account] = asyncio.current_task()
+            try:
+                # A snapshot: an exception leaves the rows as they were.
+                rows = self._accounts.get(account, Rows()).copy()
+                yield Transaction(
+                    MemoryInstallations(rows, account),
+                    MemoryGrants(rows, self._clock),
+                    MemoryAuthorizations(rows),
+                    MemorySessions(rows),
+                    MemoryAudit(rows, account),
+                )
+                self._accounts[account] = rows
+            finally:
+                self._holders[account] = None
+
+    def _answer(self) -> None:
+        if self.away:
+            self.away -= 1
+            raise DependencyUnavailableError("the database does not answer", retry_after_seconds=1.0)
+
+    async def bind(self, installation: Installation) -> Installation:
+        self._answer()
+        key = (installation.app_id, installation.subdomain, installation.installation_id)
+        for rows in self._accounts.values():
+            found = rows.installation
+            if found is not None and (found.app_id, found.subdomain, found.installation_id) == key:
+                return found
+        async with self.transaction(installation.account) as tx:
+            await tx.installations.put(installation)
+        return installation
+
+    async def use_once(self, key: bytes, until: datetime) -> bool:
+        self._answer()
+        if key in self._used:
+            return False
+        self._used[key] = until
+        return True
+
+    async def sweep(self, now: datetime) -> None:
+        self._answer()
+        ended, idle = now - MARGIN, now - IDLE - MARGIN
+        self._used = {key: until for key, until in self._used.items() if until >= ended}
+        for account in list(self._accounts):
+            async with self._locks.setdefault(account, asyncio.Lock()):
+                rows = self._accounts[account].copy()
+                rows.authorizations = {i: a for i, a in rows.authorizations.items() if a.expires_at >= ended}
+                rows.sessions = {h: s for h, s in rows.sessions.items() if s.seen_at >= idle}
+                self._accounts[account] = rows
+
+    async def installations(
+        self, after: AccountId | None, limit: int, state: InstallationState | None
+    ) -> Sequence[Installation]:
+        self._answer()
+        found = [rows.installation for _, rows in sorted(self._accounts.items()) if rows.installation]
+        return [i for i in found if i.account > (after or "") and state in (None, i.state)][:limit]

@@ -1,0 +1,108 @@
+"""Who calls, and what his role lets him do whatever the policies say (facts: policy §1.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from libs.kernel.errors import FieldViolation, InvalidRequestError, NotBuiltError, PermissionDeniedError
+from libs.rpc.identity import current_caller
+from services.policy.app.check import Asked
+from services.policy.app.facts import Question
+from services.policy.domain.decide import User
+from services.policy.rpc.mapping import TO_ACTION
+from setlist.policy.v1 import policy_service_pb2 as messages
+
+MAXIMUM_KEY = 64
+"""Of `object_type` in a question, in characters: what is longer is no key, and is not to be logged."""
+
+
+def acting() -> User | None:
+    """Return the acting person with the role that his verified token states; None for a service."""
+    caller = current_caller()
+    return None if caller.user is None else User(caller.user, caller.role or "", caller.custom_role_id)
+
+
+def require_admin() -> None:
+    """Let admins and services pass.
+
+    Raises:
+        PermissionDeniedError: somebody else.
+    """
+    person = acting()
+    if person is not None and person.role != "admin":
+        raise PermissionDeniedError("only admins may do this")
+
+
+def require_staff() -> None:
+    """Let agents, admins and services pass.
+
+    Raises:
+        PermissionDeniedError: somebody else.
+    """
+    person = acting()
+    if person is not None and person.role not in ("agent", "admin"):
+        raise PermissionDeniedError("only agents and admins may see this")
+
+
+def subject_of(user_id: int) -> int:
+    """Return whom a question is about; services and admins may ask about anybody, others about themselves.
+
+    Raises:
+        InvalidRequestError: a service asks about itself.
+        PermissionDeniedError: somebody asks about another.
+    """
+    person = acting()
+    if person is None:
+        if not user_id:
+            fault = FieldViolation("user_id", "must be given when no person asks")
+            raise InvalidRequestError("a service must say about whom it asks", violations=[fault])
+        return user_id
+    if user_id not in (0, person.id) and person.role != "admin":
+        raise PermissionDeniedError("you may ask about yourself only")
+    return person.id if user_id == 0 else user_id
+
+
+def require_plain(**texts: str) -> None:
+    """Refuse texts that can be no key and no record's id.
+
+    Raises:
+        InvalidRequestError: names each of them.
+    """
+    faults = [
+        FieldViolation(field, "holds a zero character" if "\0" in text else "is too long")
+        for field, text in texts.items()
+        if "\0" in text or (field == "object_type" and len(text) > MAXIMUM_KEY)
+    ]
+    if faults:
+        fields = ", ".join(f"`{fault.field}`" for fault in faults)
+        raise InvalidRequestError(f"the request has bad fields: {fields}", violations=faults)
+
+
+def question_of(asked: Any) -> Question:
+    """Return a question of a request.
+
+    Raises:
+        InvalidRequestError, PermissionDeniedError: it may not be answered.
+    """
+    require_plain(object_type=asked.object_type, record_id=asked.record_id)
+    return Question(subject_of(asked.user_id), TO_ACTION[asked.action], asked.object_type, asked.record_id)
+
+
+def asked_with(consistency: messages.Consistency) -> Asked:
+    """Return who asks, and how fresh the answer must be.
+
+    `fully` holds in any case: every answer is read from the database that takes the writes.
+
+    Raises:
+        NotBuiltError: a past revision is asked for.
+    """
+    if consistency.exact_revision:
+        raise NotBuiltError("decisions as of a kept revision are not built yet")
+    return Asked(acting(), consistency.at_least)
+
+
+def require_targets(relationships: Sequence[messages.NewRelationship]) -> None:
+    """Refuse texts that no row can hold."""
+    for given in relationships:
+        require_plain(type=given.type, source=given.source, target=given.target)

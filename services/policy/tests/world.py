@@ -1,0 +1,120 @@
+"""An account to decide about: types, people of every kind, and every use case over one store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from libs.kernel.clock import ManualClock
+from libs.kernel.ids import AccountId, CountingIds
+from libs.rpc.pages import PageTokens
+from services.policy.adapters.memory import MemoryStore
+from services.policy.app.check import Asked
+from services.policy.app.facts import Question
+from services.policy.app.ports import OBJECT, RELATIONSHIP, Answer, RelationshipRow, Store, TypeRow, UserRow
+from services.policy.domain.decide import ACTIONS, User
+from services.policy.domain.ends import user_end
+from services.policy.rpc.use_cases import UseCases
+
+ACCOUNT = AccountId("acc-1")
+PRODUCT = "product"
+K, L = "user_to_many_products", "user_follows_product"
+RELATIONSHIP_TYPES = (
+    (K, "zen:user", PRODUCT),
+    (L, "zen:user", PRODUCT),
+    ("ticket_to_product", "zen:ticket", PRODUCT),
+    ("user_to_car", "zen:user", "car"),
+)
+USERS = {
+    "admin": User(1, "admin"),
+    "agent": User(2, "agent"),
+    "agent8237": User(3, "agent", 8237),
+    "agent9001": User(4, "agent", 9001),
+    "end_user": User(5, "end_user"),
+    "admin8237": User(6, "admin", 8237),
+    "end_user8237": User(7, "end_user", 8237),
+}
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def cases(name: str) -> list[Any]:
+    """Return the golden cases of a file."""
+    found: list[Any] = yaml.safe_load((GOLDEN / name).read_text(encoding="utf-8"))
+    return found
+
+
+class World:
+    """One account."""
+
+    def __init__(self, store: Store, account: AccountId = ACCOUNT) -> None:
+        self.account = account
+        self.store = store
+        self.clock = ManualClock()
+        self.ids = CountingIds()
+        self.use = UseCases.on(store, PageTokens(), self.clock, self.ids)
+
+    @classmethod
+    async def fresh(cls, store: Store | None = None, account: AccountId = ACCOUNT) -> Self:
+        """Return an account with object types, relationship types and users, and no relationship."""
+        world = cls(store or MemoryStore(), account)
+        for key in (PRODUCT, "car"):
+            await world.use.types.create(account, OBJECT, key)
+        for key, source, target in RELATIONSHIP_TYPES:
+            await world.use.types.create(account, RELATIONSHIP, key, source=source, target=target, many=True)
+        await world.use.sync_users(account, [UserRow(user) for user in USERS.values()], (), complete=True)
+        return world
+
+    async def patch(self, data: object, *, kind: str = OBJECT, key: str = PRODUCT, etag: str = "") -> TypeRow:
+        """Patch permissions."""
+        row, _ = await self.use.types.update_permissions(
+            self.account, kind, key, json.dumps(data), etag, validate_only=False
+        )
+        return row
+
+    async def get(self, kind: str = OBJECT, key: str = PRODUCT) -> TypeRow:
+        """Return a type."""
+        return await self.use.read_types.get(self.account, kind, key)
+
+    def row(self, source: int | str, target: str, key: str = K, **more: Any) -> RelationshipRow:
+        """Return a new relationship record, not stored yet."""
+        end = source if isinstance(source, str) else user_end(source)
+        return RelationshipRow(self.ids.new("rel"), key, end, target, self.clock.now(), **more)
+
+    async def relate(self, source: int | str, target: str, key: str = K, **more: Any) -> RelationshipRow:
+        """Store a relationship record."""
+        row = self.row(source, target, key, **more)
+        kept, _ = await self.use.write_relationships.create(self.account, row, None, validate_only=False)
+        return kept
+
+    async def ask(
+        self, user: int, action: str, record: str = "p1", kind: str = PRODUCT, acting: User | None = None
+    ) -> Answer:
+        """Ask one question."""
+        (answer,) = await self.use.check(self.account, [Question(user, action, kind, record)], Asked(acting))
+        return answer
+
+    async def rights(self, user: int, record: str = "p1", kind: str = PRODUCT) -> str:
+        """Return letters of create, read, update, delete."""
+        questions = [Question(user, action, kind, record) for action in ACTIONS]
+        return letters(await self.use.check(self.account, questions))
+
+    async def revision(self) -> int:
+        """Return the account's revision."""
+        async with self.store.snapshot(self.account) as tx:
+            return await tx.revision()
+
+
+def letters(answers: Sequence[Answer]) -> str:
+    """Return `T` or `F` for each answer."""
+    return "".join("T" if answer.decided.allowed else "F" for answer in answers)
+
+
+def named(data: Any) -> Any:
+    """Return golden data with `K` and `L` written out as keys of `rebac`."""
+    if not isinstance(data, dict) or not isinstance(data.get("rebac"), dict):
+        return data
+    return {**data, "rebac": {{"K": K, "L": L}.get(key, key): value for key, value in data["rebac"].items()}}
