@@ -47,6 +47,7 @@ def test_a_killed_demo_leaves_nothing_and_starts_again(folder: Path) -> None:
     first.wait_for(work / "assignment.log")
     first.signal(signal.SIGKILL)
     first.wait(60)
+    (work / "assignment.log").unlink()
     again = DemoProcess(work, offset=first.offset)
     again.wait_for(work / "assignment.log")
     again.signal(signal.SIGINT)

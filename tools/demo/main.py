@@ -80,6 +80,8 @@ def demo(
     except _StoppedError as stopped:
         print("demo: stopped, everything is down", file=sys.stderr)
         raise SystemExit(stopped.code) from None
+    except KeyboardInterrupt:  # before anything was started
+        raise SystemExit(128 + signal.SIGINT) from None
 
 
 def _read_log(console: Console, folder: Path, days: int) -> Script:

@@ -140,8 +140,7 @@ class RefreshGrant:
         """Say loudly that the grant is dead, unless somebody else has the lease or a newer pair."""
         async with self._store.transaction(grant.account) as tx:
             mine = await tx.installations.get(for_update=True) or installation
-            await tx.grants.mark(grant.version, intent, GrantState.NEEDS_REAUTHORIZATION)
-            if False:
+            if not await tx.grants.mark(grant.version, intent, GrantState.NEEDS_REAUTHORIZATION):
                 return
             if mine.state is not InstallationState.REVOKED:
                 await tx.installations.put(replace(mine, state=InstallationState.NEEDS_REAUTHORIZATION))

@@ -35,4 +35,5 @@ class PolicyServicer(TypeMethods, RelationshipMethods, DecisionMethods, PolicySe
     async def ImportRelationships(
         self, request_iterator: Any, context: Any
     ) -> messages.ImportRelationshipsResponse:
+        await anext(aiter(request_iterator), None)  # the chain checks account and fields as it is read
         raise NotBuiltError("bulk import is not built yet: use BatchWriteRelationships")

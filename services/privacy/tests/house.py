@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -64,6 +64,18 @@ class MortalStore(MemoryStore):
     def __init__(self, clock: Clock, fate: Fate) -> None:
         super().__init__(clock)
         self._fate = fate
+        self._committed = asyncio.Event()
+
+    async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until `true`, looked at after each commit.
+
+        Raises:
+            TimeoutError: it did not become true within 20 seconds.
+        """
+        async with asyncio.timeout(20):
+            while not await true():
+                self._committed.clear()
+                await self._committed.wait()
 
     def transaction(self, account: AccountId) -> AbstractAsyncContextManager[Transaction]:
         return self._mortal(account)
@@ -72,7 +84,10 @@ class MortalStore(MemoryStore):
     async def _mortal(self, account: AccountId) -> AsyncIterator[Transaction]:
         async with super().transaction(account) as tx:
             yield tx
+            before = self.tables
             self._fate.pass_by()
+        if self.tables is not before:
+            self._committed.set()
         self._fate.pass_by()
 
 

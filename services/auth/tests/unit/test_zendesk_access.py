@@ -344,6 +344,20 @@ async def test_a_revocation_during_a_refresh_wins_and_the_new_pair_dies(house: H
     assert (await house.grant(account)).state is GrantState.REVOKED
 
 
+async def test_a_pair_that_comes_after_the_revocation_is_not_left_alive(house: House) -> None:
+    account = (await house.authorized()).account
+    grant = await house.grant(account)
+    pair = await house.zendesk.refresh(BASE, await house.pairs.refresh(grant) or "")
+    await house.revoke.installation(account, "service:ops")
+    assert house.zendesk.living(BASE) == {pair.access}
+
+    await house.refresh._keep(BASE, grant, pair)
+
+    assert house.zendesk.living(BASE) == set()
+    assert (await house.grant(account)).state is GrantState.REVOKED
+    assert ("grant.refreshed", "superseded") in await house.said(account)
+
+
 async def test_an_answer_without_a_refresh_token_keeps_the_old_one(house: House) -> None:
     account = await expired(house)
     grant = await house.grant(account)

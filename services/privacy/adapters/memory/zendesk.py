@@ -32,6 +32,8 @@ class MemoryZendesk:
         destroyed: ids of destroyed tickets.
         asks_until_complete: how often the progress of a deletion is asked before each further product is done.
         away: whether nobody answers.
+        refuse_ticket: a ticket that Zendesk will not move to the trash; 0 = none.
+        keeps: profiles that Zendesk shows still, whatever it said before.
     """
 
     people: dict[int, Person] = field(default_factory=dict)
@@ -40,6 +42,8 @@ class MemoryZendesk:
     destroyed: set[int] = field(default_factory=set)
     asks_until_complete: int = 1
     away: bool = False
+    refuse_ticket: int = 0
+    keeps: set[int] = field(default_factory=set)
 
     def _person(self, user: int) -> Person | None:
         if self.away:
@@ -54,6 +58,8 @@ class MemoryZendesk:
 
     async def trash(self, account: AccountId, ticket: int) -> None:
         self._person(0)
+        if ticket == self.refuse_ticket:
+            raise StepRefusedError("ZENDESK_REFUSED: Forbidden")
         if ticket in self.requesters:
             self.trashed[ticket] = self.requesters.pop(ticket)
 
@@ -93,5 +99,5 @@ class MemoryZendesk:
 
     async def left(self, account: AccountId, user: int) -> int:
         person = self._person(user)
-        profile = person is not None and person.state != "destroyed"
+        profile = user in self.keeps or (person is not None and person.state != "destroyed")
         return int(profile) + len(await self.tickets(account, user))

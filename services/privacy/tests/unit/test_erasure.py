@@ -12,7 +12,7 @@ import pytest
 
 from libs.crypto.documents import document_verifies
 from libs.crypto.errors import InvalidCiphertextError
-from libs.kernel.clock import ManualClock
+from libs.kernel.clock import ManualClock, SystemClock
 from services.privacy.adapters.memory.participants import Holding
 from services.privacy.app.background import Runner
 from services.privacy.app.create_request import Asked
@@ -179,20 +179,21 @@ async def test_zendesk_must_be_quiet_for_as_long_as_is_set() -> None:
 
 
 async def test_the_runner_needs_no_poll() -> None:
-    house = House()
-    house.clock = cast(ManualClock, house.clock)
+    house = House(SystemClock())
+    house.zendesk.asks_until_complete = 2
     runner = asyncio.create_task(Runner(house.store, house.use.execute, house.wake, 3600.0).run())
     request = await house.ask()
 
+    async def completed() -> bool:
+        return house.store.tables.requests[ACCOUNT, request].state is State.COMPLETED
+
     await house.approve(request)
-    async with asyncio.timeout(20):
-        while (await house.row(request)).state is not State.COMPLETED:
-            house.clock.advance(timedelta(seconds=0.1))
-            await asyncio.sleep(0.01)
+    await house.store.until(completed)
     runner.cancel()
     await asyncio.gather(runner, return_exceptions=True)
 
     assert house.left() == 0
+    assert house.fate.unwritten == []
 
 
 async def test_two_runners_do_everything_once() -> None:
@@ -220,7 +221,7 @@ async def test_a_preview_keeps_nothing() -> None:
 
     assert (row.state, bool(plan.hash), len(plan.counts)) == (State.AWAITING_APPROVAL, True, 5)
     tables = house.store.tables
-    assert not (tables.requests or tables.steps or tables.events or tables.answers)
+    assert [*tables.requests, *tables.steps, *tables.events, *tables.answers] == []
     request = await house.ask()
     assert (await house.row(request)).plan_hash == plan.hash
 
@@ -234,5 +235,3 @@ async def _one_step(house: House, request: str) -> None:
     assert taken is not None
     seconds = await house.use.execute._run_step(ACCOUNT, request, taken)
     cast(ManualClock, house.clock).advance(timedelta(seconds=seconds or 0.0))
-
-
