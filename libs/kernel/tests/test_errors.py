@@ -6,7 +6,9 @@ from libs.kernel import errors
 from libs.kernel.errors import ErrorKind, FieldViolation, InvalidRequestError, Retry, SetlistError
 
 KERNEL = [
-    e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, SetlistError) and e != SetlistError
+    e
+    for e in vars(errors).values()
+    if isinstance(e, type) and issubclass(e, SetlistError) and e != SetlistError
 ]
 
 

@@ -51,7 +51,7 @@ def erasure(**changes: Any) -> messages.EraseSubjectRequest:
 
 async def test_the_data_map_is_told_column_by_column(subjects: SqlSubjects) -> None:
     async with participant(subjects) as (stub, token, _):
-        answer = await stub.DescribeDataMap(messages.DescribeDataMapRequest(parent=PARENT), metadata=token())
+        answer = await stub.DescribeDataMap(messages.DescribeDataMapRequest(), metadata=token())
 
     assert (answer.service, answer.data_map_hash) == ("probe", DATA_MAP.hash)
     assert len(answer.columns) == len(DATA_MAP.columns)
@@ -111,7 +111,11 @@ async def test_a_plan_is_bound_to_what_it_would_do(subjects: SqlSubjects) -> Non
 async def test_a_person_is_found_by_the_id_alone(subjects: SqlSubjects) -> None:
     async with participant(subjects) as (stub, token, _):
         found = []
-        for identities in (ADA, [MAIL], [messages.SubjectIdentity(type=1, value="99")]):
+        for identities in (
+            ADA,
+            [MAIL],
+            [messages.SubjectIdentity(type=messages.SubjectIdentity.TYPE_ZENDESK_USER_ID, value="99")],
+        ):
             request = messages.ResolveSubjectRequest(parent=PARENT, identities=identities)
             found.append((await stub.ResolveSubject(request, metadata=token())).found)
 
@@ -126,7 +130,12 @@ async def test_an_export_goes_on_after_its_cursor(subjects: SqlSubjects) -> None
             return [r async for r in stub.ExportSubject(request, metadata=token())]
 
         everything = await records()
-        assert [r.category for r in everything] == ["probe.agents", "probe.notes", "probe.notes", "probe.audit"]
+        assert [r.category for r in everything] == [
+            "probe.agents",
+            "probe.notes",
+            "probe.notes",
+            "probe.audit",
+        ]
         for position, record in enumerate(everything, 1):
             assert await records(record.cursor) == everything[position:]
         for cursor in ("x", "-1", "1.5", "٣", "9" * 30):
@@ -167,7 +176,12 @@ async def test_only_privacy_asks_and_never_a_person(subjects: SqlSubjects) -> No
 
 
 async def test_what_is_not_built_says_so(subjects: SqlSubjects) -> None:
-    key = {"parent": PARENT, "request": f"{PARENT}/requests/r-1", "node": "n", "identities": ADA}
+    key: dict[str, Any] = {
+        "parent": PARENT,
+        "request": f"{PARENT}/requests/r-1",
+        "node": "n",
+        "identities": ADA,
+    }
     async with participant(subjects) as (stub, token, _):
         for call in (
             stub.RectifySubject(

@@ -95,18 +95,14 @@ async def test_an_erasure_that_fails_half_way_leaves_everything(
     subjects: SqlSubjects, database: Database
 ) -> None:
     broken = Place("audit", "actor", Strategy.NULL, "actor = :subject", change="id = NULL")
-    failing = SqlSubjects(database, [*PLACES, broken], DATA_MAP)
-    async with database.transaction() as connection:
-        await connection.execute(text("INSERT INTO audit VALUES ('acc-1', 9, 'user:7', 7)"))
+    failing = SqlSubjects(database, [PLACES[0], broken], DATA_MAP)
     before = await subjects.preview(ACCOUNT, ADA)
-    first_places = SqlSubjects(database, [PLACES[0], broken], DATA_MAP)
 
     with pytest.raises(exc.IntegrityError):
-        await first_places.erase(ACCOUNT, ADA, "r-1", "erase", 1)
+        await failing.erase(ACCOUNT, ADA, "r-1", "erase", 1)
 
     assert await subjects.preview(ACCOUNT, ADA) == before
     assert await number(database, "SELECT count(*) FROM erasures") == 0
-    assert failing is not subjects
 
 
 async def test_the_search_finds_what_is_left_without_the_data_map(

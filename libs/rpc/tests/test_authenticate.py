@@ -11,10 +11,11 @@ from libs.crypto.tokens import INSTALLATION_TYP
 from libs.kernel.clock import ManualClock
 from libs.kernel.errors import NotFoundError
 from libs.rpc.errors import reason_of
-from libs.rpc.identity import current_caller
+from libs.rpc.identity import Caller, current_caller
 from libs.rpc.peers import check_complete, rules
-from libs.rpc.tests.probe import MINE, PEERS, PROBE, Request, ask, method, refusal, serve
-from libs.testing.rpc import Metadata, Rpc
+from libs.rpc.server import build_server, listen
+from libs.rpc.tests.probe import MINE, PEERS, PROBE, Probe, Request, ask, method, refusal, serve
+from libs.testing.rpc import Metadata, Rpc, rpc_harness
 
 REQUEST = Request(parent=MINE)
 
@@ -108,9 +109,6 @@ async def test_a_peer_without_a_rule_is_refused_before_anything_is_looked_up() -
 
 
 async def test_a_method_without_an_entry_is_closed() -> None:
-    from libs.rpc.server import build_server, listen
-    from libs.rpc.tests.probe import Probe
-
     server = build_server(service="probe", peers={}, verifier=None)
     Probe(who).add(server)
     port = listen(server, "127.0.0.1:0", None)
@@ -125,9 +123,6 @@ async def test_a_method_without_an_entry_is_closed() -> None:
 
 
 async def test_without_keys_tokens_are_refused_not_trusted() -> None:
-    from libs.rpc.tests.probe import Probe
-    from libs.testing.rpc import rpc_harness
-
     async with rpc_harness("probe", PEERS, [PROBE], Probe(who).add, verifies_context=False) as rpc:
         error = await refusal(rpc.channel(), "Read", REQUEST, metadata=rpc.token())
 
@@ -146,8 +141,6 @@ def test_a_peer_table_must_be_complete_and_no_more() -> None:
 
 @pytest.mark.parametrize("subject", ["", "service:policy"])
 def test_only_people_are_users(subject: str) -> None:
-    from libs.rpc.identity import Caller
-
     assert Caller("edge", subject=subject).user is None
     assert Caller("edge", subject="user:12", role="agent").user == 12
     assert not Caller("edge", subject="user:12", role="agent").is_admin

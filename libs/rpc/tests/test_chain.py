@@ -5,12 +5,25 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from libs.rpc.chain import ORDER, build_steps
 from libs.rpc.errors import reason_of
 from libs.rpc.identity import current_caller
 from libs.rpc.server import Limits
-from libs.rpc.tests.probe import EACH_KIND, MINE, PEERS, PROBE, Request, ask, calling, method, refusal, serve
+from libs.rpc.tests.probe import (
+    EACH_KIND,
+    MINE,
+    PEERS,
+    PROBE,
+    Request,
+    Response,
+    ask,
+    calling,
+    method,
+    refusal,
+    serve,
+)
 from libs.testing.rpc import rpc_harness
 
 BAD = Request(parent=MINE, size=-1)
@@ -134,8 +147,6 @@ async def test_a_reader_that_goes_away_closes_the_stream_behind_it() -> None:
 
     class Endless:
         async def stream(self, request: Any, context: Any) -> Any:
-            from libs.rpc.tests.probe import Response
-
             try:
                 while True:
                     yield Response(text="more")
@@ -171,8 +182,6 @@ async def test_a_method_that_nobody_wrote_down_is_unimplemented() -> None:
 
 
 async def test_reflection_is_for_operators() -> None:
-    from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     async with serve() as rpc:
         make: Any = reflection_pb2_grpc.ServerReflectionStub  # its stubs know no asyncio

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
@@ -78,8 +79,6 @@ def _requests() -> Iterator[Descriptor]:
 
 def _fields(kind: Descriptor, seen: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
     """Yield (field, pattern) of every text field at any depth."""
-    from buf.validate import validate_pb2
-
     if kind.full_name in seen:
         return
     for field in kind.fields:

@@ -1,6 +1,8 @@
 """mTLS: which certificates come in, whose name they give, and how a server gets a new one."""
 
+import asyncio
 import ipaddress
+import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -148,8 +150,6 @@ def _served_certificate(address: str, files: TlsFiles) -> x509.Certificate:
 
 
 def _leaf(context: ssl.SSLContext, host: str, port: int) -> str:
-    import socket
-
     with (
         socket.create_connection((host, port), timeout=5) as plain,
         context.wrap_socket(plain, server_hostname=host) as secure,
@@ -160,8 +160,6 @@ def _leaf(context: ssl.SSLContext, host: str, port: int) -> str:
 
 
 async def test_a_server_takes_a_new_certificate_without_a_restart() -> None:
-    import asyncio
-
     async with serve() as rpc:
         assert rpc.certificate is not None
         client = rpc.files("edge")

@@ -114,7 +114,10 @@ def test_the_tls_files_come_all_or_none(
 
     [line] = refused(capsys)
 
-    assert line == "PROBE_TLS_CERT_FILE, PROBE_TLS_KEY_FILE, PROBE_TLS_CA_FILE: must be set together or not at all"
+    assert (
+        line
+        == "PROBE_TLS_CERT_FILE, PROBE_TLS_KEY_FILE, PROBE_TLS_CA_FILE: must be set together or not at all"
+    )
 
 
 def test_an_address_of_zendesk_must_name_the_account(
@@ -159,7 +162,9 @@ def test_the_printed_settings_hold_every_variable_and_no_secret(
     assert shown["PROBE_PORT"] == "1234"
     assert shown["PROBE_HOST"] == ""
     assert set(shown) == {variable_name(ProbeSettings, f) for f in ProbeSettings.model_fields}
-    assert shown["PROBE_DATABASE_URL"] == shown["PROBE_PAGE_TOKEN_KEY"] == shown["PROBE_API_SECRET"] == "*" * 10
+    assert (
+        shown["PROBE_DATABASE_URL"] == shown["PROBE_PAGE_TOKEN_KEY"] == shown["PROBE_API_SECRET"] == "*" * 10
+    )
     assert "hunter" not in out
 
 

@@ -106,7 +106,7 @@ class Tickets(Protocol):
         """Keep facts that are newer than what is known; return how many were.
 
         Facts of the same instant are kept too (Zendesk's times are whole seconds), except that a ticket of
-        ours is unassigned again: that is what was true before our own change. While a change of ours is on
+        ours is unassigned again, which is what was true before our own change, and that a parked one is. While a change of ours is on
         its way, assignee and routing are ours to say. A requester who was erased stays erased.
         """
         ...

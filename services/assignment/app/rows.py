@@ -83,6 +83,10 @@ class QueueRow:
     version: int = 1
 
 
+PARKED = "PARKED"
+"""The last outcome of a ticket that Zendesk refused to change: it waits again with newer facts only."""
+
+
 def before(one: QueueRow, other: QueueRow) -> bool:
     """Tell whether a queue comes before another one."""
     return (one.position, one.id) < (other.position, other.id)

@@ -48,7 +48,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """An answer of 400 or more."""
 
     def __init__(self, status: int, error: str) -> None:
@@ -145,7 +145,7 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
         body = json.loads(await request.aread() or b"{}")
         try:
             answer = self._answer(request.method, path, query, body)
-        except Refusal as refusal:
+        except RefusalError as refusal:
             return httpx2.Response(refusal.status, json={"error": refusal.error})
         if fault is not None and fault.lost:
             raise httpx2.ReadError("the answer is lost")
@@ -173,7 +173,7 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
                 return {"views": [{"id": v, "title": f"View {v}", "active": True} for v in self.views]}
             case "GET", "views", view, "tickets":
                 if int(view) not in self.views:
-                    raise Refusal(404, "RecordNotFound")
+                    raise RefusalError(404, "RecordNotFound")
                 return {"tickets": [t for t in self.tickets.values() if self.views[int(view)](t)]}
             case _, ("user_fields" | "ticket_fields") as kind:
                 return self._field(method, kind, body)
@@ -193,11 +193,11 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
                 return {"ticket": self._update(int(ticket_id), body["ticket"])}
             case "GET", "incremental", "tickets", "cursor":
                 return self._export(query)
-        raise Refusal(404, "InvalidEndpoint")
+        raise RefusalError(404, "InvalidEndpoint")
 
     def _user(self, user_id: str) -> Json:
         if int(user_id) not in self.users:
-            raise Refusal(404, "RecordNotFound")
+            raise RefusalError(404, "RecordNotFound")
         return self.users[int(user_id)]
 
     @staticmethod
@@ -230,22 +230,22 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
     def _row(self, change: Json) -> Json:
         try:
             self._update(change["id"], change)
-        except Refusal as refusal:
+        except RefusalError as refusal:
             return {"id": change["id"], "success": False, "error": refusal.error}
         return {"id": change["id"], "success": True}
 
     def _update(self, ticket_id: int, change: Json) -> Json:
         ticket = self.tickets.get(ticket_id)
         if ticket is None:
-            raise Refusal(404, "RecordNotFound")
+            raise RefusalError(404, "RecordNotFound")
         if change.get("safe_update") and change["updated_stamp"] < ticket["updated_at"]:
-            raise Refusal(409, "UpdateConflict")
+            raise RefusalError(409, "UpdateConflict")
         assignee, group = change.get("assignee_id"), change.get("group_id")
         agent = self.users.get(assignee or 0)
         if assignee and (agent is None or agent["suspended"] or (assignee, group) not in self.memberships):
-            raise Refusal(422, "RecordInvalid")
+            raise RefusalError(422, "RecordInvalid")
         if ticket["status"] == "closed" or ticket.get("locked"):
-            raise Refusal(422, "RecordInvalid")
+            raise RefusalError(422, "RecordInvalid")
         values = {f["id"]: f["value"] for f in ticket["custom_fields"]}
         values |= {f["id"]: f["value"] for f in change.get("custom_fields", [])}
         ticket |= {

@@ -212,14 +212,17 @@ class PrivacyServicer(PrivacyServiceServicer):
     async def CreateExport(
         self, request: messages.CreateExportRequest, context: Any
     ) -> messages.CreateExportResponse:
+        require_admin()
         raise NotBuiltError("packages of a person's data are not built yet")
 
     async def CreateBulkJob(
         self, request: messages.CreateBulkJobRequest, context: Any
     ) -> messages.CreateBulkJobResponse:
+        require_admin()
         raise NotBuiltError("bulk jobs are not built yet: call CreateRequest for each person")
 
     async def GetReport(self, request: messages.GetReportRequest, context: Any) -> messages.GetReportResponse:
+        require_admin()
         raise NotBuiltError("the report for an authority is not built yet: list requests")
 
     async def _shown(self, name: str) -> resources.Request:

@@ -227,7 +227,9 @@ class SqlDirectory:
         return len(changed.all())
 
     async def queues(self) -> list[QueueRow]:
-        rows = await self._run("SELECT * FROM queues WHERE account = :account ORDER BY position, id")
+        rows = await self._run(
+            'SELECT * FROM queues WHERE account = :account ORDER BY position, id COLLATE "C"'
+        )
         return [_queue(row) for row in rows]
 
     async def queue(self, queue_id: str) -> QueueRow | None:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.kernel.ids import AccountId
 from services.assignment.adapters.sql.directory import SqlDirectory
 from services.assignment.adapters.sql.holding import held
-from services.assignment.app.rows import QueueRow, TicketRow
+from services.assignment.app.rows import PARKED, QueueRow, TicketRow
 from services.assignment.domain.webhook import TicketFacts
 
 ROUTABLE = "('new', 'open')"
@@ -32,7 +32,7 @@ VALUES (:account, :ticket, :status, :group_id, :assignee_id, :requester_id, :pri
 ON CONFLICT (account, ticket) DO UPDATE SET
     status = excluded.status, group_id = excluded.group_id, priority = excluded.priority,
     requester_id = CASE WHEN t.requester_id IS NULL THEN NULL ELSE excluded.requester_id END,
-    updated_at = excluded.updated_at,
+    updated_at = excluded.updated_at, outcome = coalesce(nullif(t.outcome, '{PARKED}'), ''),
     assignee_id = CASE WHEN EXISTS (SELECT 1 FROM pending) THEN t.assignee_id ELSE excluded.assignee_id END,
     routing = CASE
         WHEN EXISTS (SELECT 1 FROM pending) THEN t.routing
@@ -42,7 +42,7 @@ ON CONFLICT (account, ticket) DO UPDATE SET
         ELSE 'not_routable' END
 WHERE t.updated_at < excluded.updated_at OR (t.updated_at = excluded.updated_at
     -- Zendesk's times are whole seconds: what was true before our change of the same second is not news.
-    AND NOT (t.routing = 'assigned' AND excluded.assignee_id IS NULL))
+    AND NOT ((t.routing = 'assigned' OR t.outcome = '{PARKED}') AND excluded.assignee_id IS NULL))
 RETURNING t.routing
 """  # noqa: S608 - a constant
 
@@ -113,9 +113,10 @@ class SqlTickets:
 
     async def park(self, ticket: int) -> None:
         await self._run(
-            "UPDATE tickets SET routing = 'not_routable' WHERE account = :account AND ticket = :ticket "
-            "AND routing = 'waiting'",
+            "UPDATE tickets SET routing = 'not_routable', outcome = :parked WHERE account = :account "
+            "AND ticket = :ticket AND routing = 'waiting'",
             ticket=ticket,
+            parked=PARKED,
         )
 
     async def one(self, ticket: int) -> TicketRow | None:

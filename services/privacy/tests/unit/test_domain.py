@@ -6,10 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from services.privacy.domain.backoff import MAXIMUM_ATTEMPTS, MAXIMUM_REFUSALS, wait_seconds
 from services.privacy.domain.deadlines import deadline
 from services.privacy.domain.errors import RequestStateError
-from services.privacy.domain.identity import commitment
-from services.privacy.domain.plan import steps
+from services.privacy.domain.identity import USER, Identity, commitment, fault, users
+from services.privacy.domain.plan import CERTIFICATE, PLAN, phase, steps
+from services.privacy.domain.purposes import Purpose, forbidden_once_erased
 from services.privacy.domain.states import State, moved
 
 
@@ -61,3 +63,47 @@ def test_a_person_is_the_same_token_in_one_account_and_another_in_the_next() -> 
     assert commitment(b"a", "email", " Cy@Example.com ") == commitment(b"a", "email", "cy@example.com")
     assert commitment(b"a", "email", "cy@example.com") != commitment(b"b", "email", "cy@example.com")
     assert commitment(b"a", "email", "7") != commitment(b"a", "zendesk_user_id", "7")
+    assert commitment(b"a", USER, "007") == commitment(b"a", USER, "7")
+
+
+@pytest.mark.parametrize(
+    ("identity", "good"),
+    [
+        ((USER, "9223372036854775807"), True),
+        ((USER, "٣"), False),
+        ((USER, "00"), False),
+        ((USER, "7\n8"), False),
+        (("email", "cy@example.com"), True),
+        (("email", "cy@example.com cy"), False),
+        (("phone", "+4930123456"), True),
+        (("phone", "+0930123456"), False),
+        (("external_id", "crm-5"), True),
+        (("external_id", "  "), False),
+    ],
+)
+def test_an_identity_has_the_form_of_its_kind(identity: Identity, good: bool) -> None:
+    assert (fault(identity) is None) is good
+
+
+def test_user_ids_are_found_among_identities() -> None:
+    assert users([("email", "9"), (USER, "10"), (USER, "09"), (USER, "9")]) == [9, 10]
+
+
+def test_each_step_has_the_state_of_its_phase() -> None:
+    assert phase(PLAN) is State.RECEIVED
+    assert [phase(step) for step in ("zendesk/tickets", "erase/auth")] == [State.EXECUTING] * 2
+    assert [phase(step) for step in ("verify/zendesk", CERTIFICATE)] == [State.VERIFYING] * 2
+
+
+def test_an_erased_id_is_good_for_nothing_and_an_address_for_all_but_a_sync() -> None:
+    assert forbidden_once_erased(USER) == set(Purpose)
+    assert forbidden_once_erased("email") == {Purpose.SYNC_PROFILE}
+
+
+def test_waits_begin_short_and_end_at_a_minute() -> None:
+    waits = [wait_seconds(n) for n in range(1000)]
+
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (0.2, 60.0)
+    assert 10 < sum(waits[: MAXIMUM_REFUSALS - 1]) < 30
+    assert 20 * 60 < sum(waits[: MAXIMUM_ATTEMPTS - 1]) < 40 * 60

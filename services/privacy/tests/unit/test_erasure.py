@@ -180,7 +180,6 @@ async def test_zendesk_must_be_quiet_for_as_long_as_is_set() -> None:
 
 async def test_the_runner_needs_no_poll() -> None:
     house = House(SystemClock())
-    house.zendesk.asks_until_complete = 2
     runner = asyncio.create_task(Runner(house.store, house.use.execute, house.wake, 3600.0).run())
     request = await house.ask()
 

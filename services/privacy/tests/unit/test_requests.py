@@ -247,7 +247,7 @@ async def test_a_participant_that_was_down_is_waited_for() -> None:
     house = House()
     request = await house.ask(auto=True)
     house.participants.away = {"policy"}
-    for _ in range(12):
+    for _ in range(15):
         await house.use.execute(ACCOUNT, request)
         cast(ManualClock, house.clock).advance(timedelta(minutes=2))
     step = next(s for s in (await house.view(request)).steps if s.state is NodeState.WAITING)

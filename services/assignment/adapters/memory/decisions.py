@@ -1,0 +1,131 @@
+"""Rounds and decisions in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from libs.crypto.chain import GENESIS
+from services.assignment.adapters.memory.tables import KeptAssignment, KeptWrite, Tables
+from services.assignment.app.rounds import DAILY_WINDOW, candidate, link, news, rules, run_start
+from services.assignment.app.rows import (
+    Account,
+    AgentRow,
+    DecisionRow,
+    QueueRow,
+    Round,
+    SummaryRow,
+    Write,
+)
+from services.assignment.domain.inputs import digest, dump, load
+from services.assignment.domain.model import Agent, Decision, Plan, Snapshot, Ticket
+
+
+class MemoryDecisions:
+    """Implements the port `Decisions`. A transaction has its account for itself, so locks are held already."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def lock(self) -> None:
+        return None
+
+    async def snapshot(
+        self, account: Account, queue: QueueRow, as_of: datetime, only: int | None
+    ) -> Snapshot:
+        held = [k.row.facts for i, k in self._tables.tickets.items() if self._tables.holds(queue, i)]
+        held.sort(key=lambda f: (f.created_at, f.id))
+        tickets = [Ticket(f.id, f.created_at, f.group_id, f.priority) for f in held[: queue.scan_limit]]
+        rows = [self._tables.agents[i] for i in sorted(self._tables.agents)] if tickets else []
+        agents = [
+            self._candidate(account, self._tables.full_agent(row), queue, as_of)
+            for row in rows
+            if row.active and (only is None or row.user_id == only)
+        ]
+        return Snapshot(agents, tickets, rules(queue), account.restrictions)
+
+    def _candidate(self, account: Account, row: AgentRow, queue: QueueRow, as_of: datetime) -> Agent:
+        mine = [
+            a for a in self._tables.assignments.values() if a.agent == row.user_id and a.state != "conflict"
+        ]
+        recent = [a for a in mine if a.mechanism == "queue" and a.at > as_of - DAILY_WINDOW]
+        batched = {
+            q.id for q in self._tables.queues.values() if (q.kind, q.model) == ("scheduled", "round_robin")
+        }
+        return candidate(
+            account,
+            row,
+            recent=(
+                len(recent),
+                sum(a.queue == queue.id for a in recent),
+                sum(a.queue in batched and a.at >= run_start(as_of) for a in recent),
+            ),
+            last=max((a.at for a in mine), default=None) if queue.model == "longest_idle" else None,
+            credit=self._tables.rotation.get((queue.id, row.user_id), 0),
+        )
+
+    async def claim(self, tickets: Sequence[int]) -> dict[int, int | None]:
+        known = {t: self._tables.tickets[t].row for t in sorted(tickets) if t in self._tables.tickets}
+        return {t: row.facts.group_id for t, row in known.items() if row.routing == "waiting"}
+
+    async def keep(
+        self, account: Account, round_: Round, snapshot: Snapshot, plan: Plan, ids: Sequence[str]
+    ) -> list[Decision]:
+        kept = news(plan, {t: k.outcome for t, k in self._tables.tickets.items()})
+        if not kept:
+            return []
+        facts = dump(snapshot)
+        self._tables.inputs[digest(facts)] = facts
+        rows = link(account, round_, kept, ids, inputs=digest(facts), head=self._head())
+        self._tables.decisions |= {row.id: row for row in rows}
+        for decision, row in zip(kept, rows, strict=True):
+            ticket = self._tables.tickets[decision.ticket]
+            self._tables.tickets[decision.ticket] = replace(ticket, outcome=row.outcome)
+            if decision.agent is not None:
+                self._assign(round_, row, decision.agent)
+        self._tables.rotation |= {(round_.queue.id, a): balance for a, balance in plan.balances.items()}
+        return kept
+
+    def _head(self) -> tuple[int, bytes]:
+        last = max(self._tables.decisions.values(), key=lambda d: d.sequence, default=None)
+        return (last.sequence, last.hash) if last else (0, GENESIS)
+
+    def _assign(self, round_: Round, row: DecisionRow, agent: int) -> None:
+        if any(a.ticket == row.ticket and a.live for a in self._tables.assignments.values()):
+            raise ValueError("a ticket has at most one live assignment")
+        self._tables.assignments[row.id] = KeptAssignment(
+            row.ticket, agent, round_.queue.id, round_.mechanism, "committed", round_.as_of
+        )
+        write = Write(row.id, row.ticket, agent, row.group_id, round_.queue.id, round_.as_of, 0, 0)
+        self._tables.outbox[row.id] = KeptWrite(write)
+        ticket = self._tables.tickets[row.ticket]
+        facts = replace(ticket.row.facts, assignee_id=agent, group_id=row.group_id)
+        self._tables.tickets[row.ticket] = replace(
+            ticket, row=replace(ticket.row, facts=facts, routing="assigned", assigned_at=round_.as_of)
+        )
+
+    async def inputs(self, digest: str) -> Snapshot | None:
+        facts = self._tables.inputs.get(digest)
+        return load(facts) if facts is not None else None
+
+    async def one(self, decision: str) -> DecisionRow | None:
+        return self._tables.decisions.get(decision)
+
+    async def page(self, after: int, limit: int, ticket: int | None) -> list[DecisionRow]:
+        rows = sorted(self._tables.decisions.values(), key=lambda d: d.sequence)
+        return [r for r in rows if r.sequence > after and (ticket is None or r.ticket == ticket)][:limit]
+
+    async def summary(self) -> SummaryRow:
+        states = [a.state for a in self._tables.assignments.values()]
+        done = [a.agent for a in self._tables.assignments.values() if a.state in ("confirmed", "ended")]
+        return SummaryRow(
+            tickets_in=len(self._tables.tickets),
+            assigned=len(done),
+            waiting=sum(k.row.routing == "waiting" for k in self._tables.tickets.values()),
+            per_agent=dict(sorted(Counter(done).items())),
+            decisions=len(self._tables.decisions),
+            pending=sum(k.state == "pending" for k in self._tables.outbox.values()),
+            conflicts=states.count("conflict"),
+        )

@@ -1,0 +1,132 @@
+"""Accounts, agents, queues and views in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from services.assignment.adapters.memory.tables import Tables
+from services.assignment.app.rows import Account, AgentRow, QueueRow
+
+
+class MemoryDirectory:
+    """Implements the port `Directory`."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def account(self) -> Account | None:
+        return self._tables.account
+
+    async def put_account(self, account: Account) -> None:
+        self._tables.account = account
+
+    async def move_cursor(self, before: str, after: str) -> bool:
+        account = self._tables.account
+        if account is None or account.export_cursor != before:
+            return False
+        self._tables.account = replace(account, export_cursor=after)
+        return True
+
+    async def agents(
+        self, *, after: int = 0, limit: int = 1_000_000, inactive: bool = False
+    ) -> list[AgentRow]:
+        rows = [self._tables.agents[i] for i in sorted(self._tables.agents) if i > after]
+        return [self._tables.full_agent(r) for r in rows if r.active or inactive][:limit]
+
+    async def agent(self, user_id: int) -> AgentRow | None:
+        row = self._tables.agents.get(user_id)
+        return self._tables.full_agent(row) if row else None
+
+    async def sync_agents(self, agents: Sequence[AgentRow], memberships: Sequence[tuple[int, int]]) -> None:
+        known = self._tables.agents
+        for user_id in known.keys() - {a.user_id for a in agents}:
+            known[user_id] = replace(known[user_id], active=False)
+        for agent in agents:
+            before = known.get(agent.user_id)
+            known[agent.user_id] = (
+                replace(agent, inbox_limit=None, daily_limit=None, version=1)
+                if before is None
+                else replace(
+                    before,
+                    name=agent.name,
+                    role=agent.role,
+                    role_type=agent.role_type,
+                    custom_role_id=agent.custom_role_id,
+                    active=agent.active,
+                    suspended=agent.suspended,
+                    rule=agent.rule,
+                    manager=agent.manager,
+                    autoplay=agent.autoplay,
+                )
+            )
+        self._tables.memberships = set(memberships)
+
+    async def refresh_agent(self, agent: AgentRow) -> bool:
+        known = await self.agent(agent.user_id)
+        if known is None:
+            return False
+        fresh = replace(
+            known,
+            role=agent.role,
+            role_type=agent.role_type,
+            custom_role_id=agent.custom_role_id,
+            active=agent.active,
+            suspended=agent.suspended,
+            groups=tuple(sorted(agent.groups)),
+        )
+        if fresh == known:
+            return False
+        self._write(replace(fresh, version=known.version + 1))
+        others = {m for m in self._tables.memberships if m[0] != agent.user_id}
+        self._tables.memberships = others | {(agent.user_id, g) for g in agent.groups}
+        return True
+
+    async def put_settings(
+        self, user_id: int, rule: int | None, *, manager: bool, autoplay: bool
+    ) -> AgentRow | None:
+        if (row := self._tables.agents.get(user_id)) is not None:
+            self._write(replace(row, rule=rule, manager=manager, autoplay=autoplay, version=row.version + 1))
+        return await self.agent(user_id)
+
+    async def put_limits(
+        self, user_id: int, inbox_limit: int | None, daily_limit: int | None
+    ) -> AgentRow | None:
+        if (row := self._tables.agents.get(user_id)) is not None:
+            self._write(
+                replace(row, inbox_limit=inbox_limit, daily_limit=daily_limit, version=row.version + 1)
+            )
+        return await self.agent(user_id)
+
+    def _write(self, row: AgentRow) -> None:
+        self._tables.agents[row.user_id] = row
+
+    async def set_statuses(self, statuses: Mapping[int, str], at: datetime) -> int:
+        changed = 0
+        for user_id, status in statuses.items():
+            row = self._tables.agents.get(user_id)
+            if row is not None and row.status != status:
+                self._write(replace(row, status=status, status_at=at, version=row.version + 1))
+                changed += 1
+        return changed
+
+    async def queues(self) -> list[QueueRow]:
+        return self._tables.ordered_queues()
+
+    async def queue(self, queue_id: str) -> QueueRow | None:
+        return self._tables.queues.get(queue_id)
+
+    async def put_queue(self, queue: QueueRow) -> None:
+        known = self._tables.queues.get(queue.id)
+        created_at = known.created_at if known else queue.created_at
+        self._tables.queues[queue.id] = replace(queue, created_at=created_at)
+
+    async def delete_queue(self, queue_id: str) -> bool:
+        return self._tables.queues.pop(queue_id, None) is not None
+
+    async def put_views(self, views: Sequence[int]) -> None:
+        self._tables.views = set(views)
+
+    async def put_view_tickets(self, view: int, tickets: Sequence[int]) -> None:
+        self._tables.view_tickets[view] = frozenset(tickets)

@@ -1,0 +1,107 @@
+"""The rows of one account in memory."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+
+from libs.db.requests import Remembered
+from services.assignment.app.rows import Account, AgentRow, DecisionRow, QueueRow, TicketRow, Write, before
+
+ROUTABLE = ("new", "open")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTicket:
+    """A ticket, and the outcome of its last decision."""
+
+    row: TicketRow
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAssignment:
+    """An assignment: committed, confirmed, ended, or conflict."""
+
+    ticket: int
+    agent: int
+    queue: str
+    mechanism: str
+    state: str
+    at: datetime
+
+    @property
+    def live(self) -> bool:
+        """Whether its ticket may not be assigned again."""
+        return self.state in ("committed", "confirmed")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptWrite:
+    """A write, how it stands, and until when (seconds of the store's clock) somebody has it in hand."""
+
+    write: Write
+    state: str = "pending"
+    lease_until: float = float("-inf")
+
+
+@dataclass
+class Tables:
+    """Everything of one account. Rows are immutable, so a copy of the dictionaries is a copy of all."""
+
+    clock: Callable[[], float]
+    account: Account | None = None
+    agents: dict[int, AgentRow] = field(default_factory=dict)
+    memberships: set[tuple[int, int]] = field(default_factory=set)
+    queues: dict[str, QueueRow] = field(default_factory=dict)
+    views: set[int] = field(default_factory=set)
+    view_tickets: dict[int, frozenset[int]] = field(default_factory=dict)
+    tickets: dict[int, KeptTicket] = field(default_factory=dict)
+    invocations: dict[str, datetime] = field(default_factory=dict)
+    assignments: dict[str, KeptAssignment] = field(default_factory=dict)
+    decisions: dict[str, DecisionRow] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
+    rotation: dict[tuple[str, int], int] = field(default_factory=dict)
+    outbox: dict[str, KeptWrite] = field(default_factory=dict)
+    requests: dict[tuple[str, str], Remembered] = field(default_factory=dict)
+
+    def copy(self) -> Tables:
+        """Return a copy to work on."""
+        work = copy.copy(self)
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if isinstance(value, dict | set):
+                setattr(work, one.name, value.copy())
+        return work
+
+    def pending(self, ticket: int) -> bool:
+        """Tell whether a change of ours is on its way to a ticket."""
+        return any(k.state == "pending" and k.write.ticket == ticket for k in self.outbox.values())
+
+    def ordered_queues(self) -> list[QueueRow]:
+        """Return queues in their order."""
+        return sorted(self.queues.values(), key=lambda q: (q.position, q.id))
+
+    def holds(self, queue: QueueRow, ticket: int) -> bool:
+        """Tell whether a waiting ticket belongs to a queue: no active queue before it has it too."""
+        earlier = [q for q in self.queues.values() if q.state == "active" and before(q, queue)]
+        kept = self.tickets.get(ticket)
+        if kept is None or kept.row.routing != "waiting" or not self._source(queue, kept):
+            return False
+        return not any(self._source(q, kept) for q in earlier)
+
+    def _source(self, queue: QueueRow, kept: KeptTicket) -> bool:
+        if not queue.source:
+            return True
+        if queue.kind == "trigger":
+            return kept.row.facts.group_id == queue.source
+        return kept.row.facts.id in self.view_tickets.get(queue.source, frozenset())
+
+    def full_agent(self, row: AgentRow) -> AgentRow:
+        """Return an agent with his groups and open tickets."""
+        groups = tuple(sorted(g for user, g in self.memberships if user == row.user_id))
+        facts = [k.row.facts for k in self.tickets.values()]
+        count = sum(f.assignee_id == row.user_id and f.status in ROUTABLE for f in facts)
+        return replace(row, groups=groups, open_count=count)

@@ -1,0 +1,92 @@
+"""Tickets in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from services.assignment.adapters.memory.tables import ROUTABLE, KeptTicket, Tables
+from services.assignment.app.rows import PARKED, QueueRow, TicketRow
+from services.assignment.domain.webhook import TicketFacts
+
+
+class MemoryTickets:
+    """Implements the port `Tickets`."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def store(self, facts: Sequence[TicketFacts]) -> int:
+        stored = 0
+        for one in sorted(facts, key=lambda f: f.id):
+            known = self._tables.tickets.get(one.id)
+            if known is not None and not _is_news(known, one):
+                continue
+            self._tables.tickets[one.id] = self._merged(known, one)
+            stored += 1
+        for key, kept in self._tables.assignments.items():
+            ticket = self._tables.tickets.get(kept.ticket)
+            if (
+                kept.state == "confirmed"
+                and kept.ticket in {f.id for f in facts}
+                and (ticket is None or ticket.row.routing != "assigned")
+            ):
+                self._tables.assignments[key] = replace(kept, state="ended")
+        return stored
+
+    def _merged(self, known: KeptTicket | None, facts: TicketFacts) -> KeptTicket:
+        free = facts.assignee_id is None and facts.status in ROUTABLE
+        if known is None:
+            return KeptTicket(TicketRow(facts, "waiting" if free else "not_routable", None))
+        before = known.row.facts
+        known = replace(known, outcome="") if known.outcome == PARKED else known
+        if before.requester_id is None:
+            facts = replace(facts, requester_id=None)
+        if self._tables.pending(facts.id):
+            facts = replace(facts, assignee_id=before.assignee_id)
+            return replace(known, row=replace(known.row, facts=facts))
+        ours = known.row.routing == "assigned" and facts.assignee_id == before.assignee_id
+        routing = "waiting" if free else "assigned" if ours and facts.status in ROUTABLE else "not_routable"
+        return replace(known, row=replace(known.row, facts=facts, routing=routing))
+
+    async def park(self, ticket: int) -> None:
+        kept = self._tables.tickets.get(ticket)
+        if kept is not None and kept.row.routing == "waiting":
+            row = replace(kept.row, routing="not_routable")
+            self._tables.tickets[ticket] = replace(kept, row=row, outcome=PARKED)
+
+    async def take_invocation(self, invocation: str, at: datetime) -> bool:
+        if invocation in self._tables.invocations:
+            return False
+        self._tables.invocations[invocation] = at
+        return True
+
+    async def forget_invocations(self, before: datetime) -> int:
+        old = [key for key, at in self._tables.invocations.items() if at < before]
+        for key in old:
+            del self._tables.invocations[key]
+        return len(old)
+
+    async def one(self, ticket: int) -> TicketRow | None:
+        kept = self._tables.tickets.get(ticket)
+        return kept.row if kept else None
+
+    async def page(self, after: int, limit: int, routing: str | None) -> list[TicketRow]:
+        rows = [self._tables.tickets[i].row for i in sorted(self._tables.tickets) if i > after]
+        return [r for r in rows if routing is None or r.routing == routing][:limit]
+
+    async def waiting(self) -> int:
+        return sum(k.row.routing == "waiting" for k in self._tables.tickets.values())
+
+    async def holder(self, ticket: int) -> QueueRow | None:
+        active = (q for q in self._tables.ordered_queues() if q.state == "active")
+        return next((q for q in active if self._tables.holds(q, ticket)), None)
+
+
+def _is_news(known: KeptTicket, facts: TicketFacts) -> bool:
+    before = known.row.facts.updated_at
+    if facts.updated_at != before:
+        return facts.updated_at > before
+    settled = known.row.routing == "assigned" or known.outcome == PARKED
+    return not (settled and facts.assignee_id is None)
