@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import grpc
-from buf.validate import validate_pb2
+from buf.validate import validate_pb2  # pants: no-infer-dep - comes with every proto of ours
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from libs.kernel.clock import Clock

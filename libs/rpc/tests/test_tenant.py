@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from buf.validate import validate_pb2
+from buf.validate import validate_pb2  # pants: no-infer-dep - comes with every proto of ours
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 

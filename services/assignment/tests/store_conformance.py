@@ -69,13 +69,17 @@ class StoreConformance:
 
     async def test_an_exception_rolls_everything_back(self, store: Store, account: AccountId) -> None:
         await seed(store, account, 1)
-        with pytest.raises(LookupError):
+
+        async def fail() -> None:
             async with store.transaction(account) as tx:
                 await round_(tx)
                 await tx.tickets.take_invocation("one", T0)
                 await tx.directory.put_queue(replace(Q, id="other"))
                 await tx.requests.remember(account, "r", "M", b"", b"")
                 raise LookupError
+
+        with pytest.raises(LookupError):
+            await fail()
         async with store.transaction(account) as tx:
             assert await tx.decisions.page(0, 10, None) == []
             assert await tx.outbox.pending() == 0
@@ -299,12 +303,13 @@ class StoreConformance:
             await tx.directory.put_queue(batch)
             await tx.tickets.store([facts(3)])
             await round_(tx, noon, batch)
+            await tx.directory.put_queue(replace(batch, state="paused"))
             await tx.tickets.store([facts(4)])
             await round_(tx, noon, mechanism="pull")
             await tx.tickets.store([facts(5, priority="high"), facts(6, created_at=later(-1))])
             row = await tx.directory.account()
             assert row is not None
-            snapshot = await tx.decisions.snapshot(row, Q, noon + timedelta(seconds=50), None)
+            snapshot = await tx.decisions.snapshot(row, Q, noon, None)
             idle = await tx.decisions.snapshot(row, replace(Q, model="longest_idle"), noon, 2)
             scanned = await tx.decisions.snapshot(row, replace(Q, scan_limit=1), noon, None)
         one, two = snapshot.agents
@@ -312,11 +317,11 @@ class StoreConformance:
         assert [t.id for t in scanned.tickets] == [6]
         assert (one.inbox_limit, one.daily_limit, two.inbox_limit) == (3, 6, 8)
         assert one.open_count + two.open_count == 4
-        # Exactly 12 hours old is out; pulls never count; the run is the minute of the instant.
+        # Exactly 12 hours old is out; pulls never count; a run is counted over all its queues.
         assert (one.assigned_12h, two.assigned_12h) == (1, 1)
         assert (one.assigned_12h_queue, two.assigned_12h_queue) == (0, 1)
         assert (one.assigned_run, two.assigned_run) == (1, 0)
-        assert one.credit == -two.credit
+        assert (one.credit, two.credit) == (-TURN // 2, TURN // 2)
         assert [a.id for a in idle.agents] == [2]
         assert idle.agents[0].last_assigned_at == noon - timedelta(hours=12) + timedelta(seconds=1)
 
@@ -357,15 +362,19 @@ class StoreConformance:
 
     async def test_a_ticket_cannot_have_two_live_assignments(self, store: Store, account: AccountId) -> None:
         await seed(store, account, 1)
-        with pytest.raises(Exception, match=r"assignments_live|at most one live"):
+
+        async def twice() -> None:
             async with store.transaction(account) as tx:
                 row = await tx.directory.account()
                 assert row is not None
                 snapshot = await tx.decisions.snapshot(row, Q, T0, None)
                 for command in ("one", "two"):
-                    await tx.decisions.keep(
-                        row, Round(Q, "queue", command, T0), snapshot, decide(snapshot), [f"dec-{command}"]
-                    )
+                    round_of = Round(Q, "queue", command, T0)
+                    await tx.decisions.keep(row, round_of, snapshot, decide(snapshot), [f"dec-{command}"])
+
+        with pytest.raises(Exception, match=r"assignments_live|at most one live"):
+            await twice()
+        assert (await self.ticket(store, account, 1)).routing == "waiting"
 
     async def test_writes_are_leased_fenced_and_finished_once(self, store: Store, account: AccountId) -> None:
         await seed(store, account, 1, 2)
@@ -413,6 +422,18 @@ class StoreConformance:
             summary = await tx.decisions.summary()
             assert (summary.conflicts, summary.pending, summary.assigned) == (1, 0, 0)
             assert await round_(tx, later(60)) == 1
+
+    async def test_a_pull_that_became_no_work_gives_no_turn(self, store: Store, account: AccountId) -> None:
+        await seed(store, account, 1, agents=(1,))
+        async with store.transaction(account) as tx:
+            await round_(tx, mechanism="pull")
+            (write,) = await tx.outbox.take(10, 60)
+            assert await tx.outbox.finish(write, "conflict")
+            await tx.tickets.store([facts(1)])
+            row = await tx.directory.account()
+            assert row is not None
+            snapshot = await tx.decisions.snapshot(row, Q, T0, None)
+            assert [a.credit for a in snapshot.agents] == [0]
 
     async def test_takers_at_once_get_different_writes(self, store: Store, account: AccountId) -> None:
         await seed(store, account, *range(1, 13))

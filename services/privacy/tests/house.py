@@ -43,12 +43,14 @@ class Fate:
     Attributes:
         at: number of the place; None = it lives.
         passed: how many places were passed.
+        names: of every call to a port, in order.
         calls: destructive calls, in order.
         unwritten: destructive calls that no open INTENT announced.
     """
 
     at: int | None = None
     passed: int = 0
+    names: list[str] = field(default_factory=list)
     calls: list[tuple[str, tuple[object, ...]]] = field(default_factory=list)
     unwritten: list[str] = field(default_factory=list)
 
@@ -104,6 +106,7 @@ class Mortal:
 
         async def passed_on(*given: Any) -> Any:
             self._fate.pass_by()
+            self._fate.names.append(name)
             await asyncio.sleep(0)  # lets other runners in
             if name in DESTRUCTIVE:
                 self._fate.calls.append((name, given))

@@ -40,8 +40,8 @@ class MemoryOutbox:
 
     def _undo(self, write: Write) -> None:
         turn = (write.queue, write.agent_id)
-        if turn in self._tables.rotation:
-            self._tables.rotation[turn] += TURN
+        if self._tables.assignments[write.id].mechanism == "queue":  # a pull took no turn
+            self._tables.rotation[turn] = self._tables.rotation.get(turn, 0) + TURN
         ticket = self._tables.tickets[write.ticket]
         facts = replace(ticket.row.facts, assignee_id=None, updated_at=ticket.row.facts.created_at)
         row = replace(ticket.row, facts=facts, routing="not_routable", assigned_at=None)

@@ -59,13 +59,14 @@ class SqlOutbox:
             state=state,
         )
         if state != "confirmed":
-            # A turn that became no work is given back (facts: decision 14).
+            # A turn that became no work is given back (facts: decision 14); a pull took none.
             await self._run(
-                "UPDATE rotation SET balance = balance + :turn WHERE account = :account AND queue = :queue "
-                "AND agent_id = :agent",
+                "INSERT INTO rotation AS r (account, queue, agent_id, balance) "
+                "SELECT account, queue, agent_id, :turn FROM assignments "
+                "WHERE account = :account AND id = :id AND mechanism = 'queue' "
+                "ON CONFLICT (account, queue, agent_id) DO UPDATE SET balance = r.balance + excluded.balance",
                 turn=TURN,
-                queue=write.queue,
-                agent=write.agent_id,
+                id=write.id,
             )
             await self._run(
                 "UPDATE tickets SET routing = 'not_routable', assignee_id = NULL, outcome = '', assigned_at = NULL, "

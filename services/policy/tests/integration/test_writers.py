@@ -10,10 +10,11 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from libs.db.engine import Database
-from libs.kernel.errors import EtagMismatchError
+from libs.kernel.errors import EtagMismatchError, PermissionDeniedError
 from libs.kernel.ids import AccountId
 from services.policy.adapters.sql.store import SqlStore
 from services.policy.app.ports import OBJECT, RELATIONSHIP, TypeRow
+from services.policy.domain.decide import User
 from services.policy.domain.errors import AlreadyExistsError
 from services.policy.tests.world import PRODUCT, K, World
 
@@ -117,3 +118,23 @@ async def test_a_snapshot_stays_what_it_was(world: World) -> None:
         assert (await tx.revision(), row.version) == (before, 1)
 
     assert await world.revision() == before + 1
+
+
+async def test_a_right_that_is_taken_while_a_write_waits_is_gone(world: World, database: Database) -> None:
+    """The new-enemy problem on our own write path: it was allowed before the lock, and must not be after it."""
+    write = world.use.write_relationships.create(
+        world.account, world.row(5, "p1"), User(2, "agent"), validate_only=False
+    )
+    async with world.store.transaction(world.account) as tx:
+        await tx.next_revision()
+        row = await tx.type(RELATIONSHIP, K)
+        assert row is not None
+        waiting = asyncio.create_task(write)
+        await until_somebody_waits(database)
+        row.permissions["rbac"]["agent"]["create"] = False
+        await tx.put_permissions(row)
+
+    with pytest.raises(PermissionDeniedError):
+        await waiting
+    async with world.store.snapshot(world.account) as tx:
+        assert await tx.relationships() == []

@@ -119,7 +119,7 @@ async def test_a_list_goes_on_where_it_was_whatever_is_written_meanwhile() -> No
         await world.relate(5, f"a{number}")
         await world.relate(5, f"p{10 + number}", L)
 
-    found = await everything(world, 5, 4, meddle)
+    found = await everything(world, 5, 3, meddle)  # a page ends between the two rights on one record
 
     expected = [f"product/p{n}/{action}" for n in range(10, 40) for action in ("read", "update")]
     assert [right for right in found if right.startswith("product/p")] == expected

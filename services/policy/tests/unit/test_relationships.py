@@ -88,15 +88,20 @@ async def test_of_people_the_relationship_types_policy_decides_whatever_object_t
 
 async def test_a_refused_write_stays_in_the_log() -> None:
     world = await World.fresh()
+    write, row = world.use.write_relationships, await world.relate(5, "p1")
 
     with pytest.raises(PermissionDeniedError):
-        await world.use.write_relationships.create(
-            world.account, world.row(5, "p1"), END_USER, validate_only=False
-        )
+        await write.create(world.account, world.row(5, "p2"), END_USER, validate_only=False)
+    with pytest.raises(PermissionDeniedError):
+        await write.batch(world.account, [world.row(5, "p2")], [], END_USER)
+    with pytest.raises(PermissionDeniedError):
+        await write.batch(world.account, [], [row], END_USER)
+    with pytest.raises(PermissionDeniedError):
+        await write.delete(world.account, row.id, END_USER, validate_only=False)
 
-    (logged,), _ = await world.use.read_log(world.account, None, before="", limit=10)
-    assert (logged.user_id, logged.action, logged.object_type) == (5, "create", f"relationship:{K}")
-    assert not logged.allowed
+    logged, _ = await world.use.read_log(world.account, None, before="", limit=10)
+    assert [r.action for r in logged] == ["delete", "delete", "create", "create"]
+    assert {(r.user_id, r.object_type, r.allowed) for r in logged} == {(5, f"relationship:{K}", False)}
 
 
 async def test_only_admins_and_services_learn_that_a_record_is_not_there() -> None:

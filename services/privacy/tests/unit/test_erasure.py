@@ -89,6 +89,8 @@ async def test_nothing_that_is_kept_names_the_person() -> None:
     assert (await house.row(request)).identities is None
     with pytest.raises(InvalidCiphertextError):
         await house.vault.open(ACCOUNT, request, sealed)
+    names = house.fate.names
+    assert names.index("drop") < names.index("sign"), "the certificate says that the key is destroyed"
     kept = repr(house.store.tables)
     for secret in (str(USER), EMAIL, *map(str, TICKETS)):
         assert not re.search(rf"\b{re.escape(secret)}\b", kept), secret

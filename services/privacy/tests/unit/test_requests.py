@@ -93,6 +93,7 @@ async def test_only_end_users_are_erased(user: int, role: str) -> None:
     assert f"`{role}`" in row.refusal
     assert row.identities is None
     assert house.fate.calls == []
+    assert house.fate.names[-1] == "drop"
     _, plan = await house.use.create.preview(ACCOUNT, Asked("ERASURE", [("zendesk_user_id", str(user))]))
     assert plan.refusal == row.refusal
 

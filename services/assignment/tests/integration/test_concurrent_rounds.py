@@ -1,0 +1,153 @@
+"""Replicas side by side on PostgreSQL: each ticket once, no agent over a limit, no turn lost, no deadlock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from libs.db.engine import Database
+from libs.kernel.clock import ManualClock
+from libs.kernel.ids import CountingIds
+from services.assignment.adapters.sql.store import SqlStore
+from services.assignment.app.background import MinuteTicker
+from services.assignment.domain.rotation import TURN
+from services.assignment.tests.house import ACCOUNT, SUPPORT, House
+from services.assignment.tests.zendesk import LocalZendesk
+
+pytestmark = pytest.mark.integration
+LIMIT = 6
+AGENTS = (1, 2, 3, 4)
+
+
+@pytest.fixture
+async def replicas(database: Database) -> list[House]:
+    """Four replicas on one database and one Zendesk, freshly synced."""
+    async with database.transaction() as connection:
+        tables = (
+            await connection.execute(
+                text(
+                    "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables "
+                    "WHERE schemaname = 'public' AND tablename <> 'schema_version'"
+                )
+            )
+        ).scalar_one()
+        await connection.execute(text(f"TRUNCATE {tables}"))
+    clock, ids = ManualClock(), CountingIds()
+    zendesk = LocalZendesk(clock)
+    for agent in AGENTS:
+        zendesk.agent(agent, SUPPORT)
+    houses = [House(SqlStore(database), zendesk, clock, ids) for _ in range(4)]
+    for house in houses[1:]:
+        house.sealer = house.ingest._sealer = houses[0].sealer
+    await houses[0].open(*AGENTS)
+    for agent in AGENTS:
+        await houses[0].set_limits(agent, inbox=LIMIT)
+    return houses
+
+
+async def accounted(house: House) -> None:
+    """Check what must always hold: counters and turns are recounts of the log, Zendesk is as decided."""
+    rows = await house.decisions()
+    assert [r.sequence for r in rows] == list(range(1, len(rows) + 1))
+    assert (await house.explain.verify_chain(ACCOUNT))[0]
+    assert isinstance(house.store, SqlStore)
+    async with house.store._database.transaction() as connection:
+        # A round hands out what it takes; a turn that became no work was given back, one each.
+        turns = await connection.execute(text("SELECT coalesce(sum(balance), 0) FROM rotation"))
+        lost = await connection.execute(
+            text("SELECT count(*) FROM assignments WHERE state = 'conflict' AND mechanism = 'queue'")
+        )
+        assert turns.scalar_one() == TURN * lost.scalar_one()
+        double = await connection.execute(
+            text(
+                "SELECT ticket FROM assignments WHERE state IN ('committed', 'confirmed') GROUP BY ticket "
+                "HAVING count(*) > 1"
+            )
+        )
+        assert double.all() == []
+    held = Counter(t["assignee_id"] for t in house.zendesk.tickets.values() if t["assignee_id"])
+    assert all(held[agent] <= LIMIT for agent in AGENTS)
+
+
+async def test_rounds_at_once_assign_each_ticket_once_and_pass_no_limit(replicas: list[House]) -> None:
+    house = replicas[0]
+    for number in range(1, 31):
+        house.zendesk.ticket(number, group_id=SUPPORT)
+    house.clock.advance(timedelta(minutes=2))
+
+    runs = await asyncio.gather(
+        *(r.job(ACCOUNT, catch_up=True, wait_for_writes=True) for r in replicas for _ in range(2))
+    )
+    await house.write(ACCOUNT)
+
+    assigned = [ticket for run in runs for ticket, _, _ in run.assignments]
+    assert len(assigned) == len(set(assigned)) == LIMIT * len(AGENTS)
+    assert sorted(ticket for ticket, _ in house.zendesk.writes) == sorted(assigned)
+    assert Counter(agent for _, agent in house.zendesk.writes) == dict.fromkeys(AGENTS, LIMIT)
+    await accounted(house)
+
+
+async def test_webhooks_pulls_rounds_and_hands_at_once_leave_one_truth(replicas: list[House]) -> None:
+    house, zendesk = replicas[0], replicas[0].zendesk
+    for number in range(1, 25):
+        zendesk.ticket(number, group_id=SUPPORT)
+    house.clock.advance(timedelta(minutes=2))
+
+    async def by_hand(number: int) -> None:
+        if zendesk.tickets[number]["assignee_id"] is None:
+            zendesk.change(number, status="solved")
+        await replicas[3].webhook(number)
+
+    work = [replicas[n % 4].webhook(n) for n in range(1, 25)]
+    work += [replicas[n % 4].webhook(n, invocation=f"same-{n % 3}") for n in range(1, 13)]
+    pulls = [replicas[n % 4].next(ACCOUNT, agent, "") for n, agent in enumerate(AGENTS * 2)]
+    rounds = [r.job(ACCOUNT, catch_up=True, wait_for_writes=True) for r in replicas]
+    hands = [by_hand(n) for n in (5, 10, 15)]
+    await asyncio.gather(*work, *pulls, *rounds, *hands)
+    house.clock.advance(timedelta(minutes=2))
+    await asyncio.gather(*(r.job(ACCOUNT, catch_up=True, wait_for_writes=True) for r in replicas))
+
+    writes = Counter(ticket for ticket, _ in zendesk.writes)
+    assert set(writes.values()) == {1}
+    assert await house.pending() == 0
+    await accounted(house)
+
+
+async def test_conflicts_beside_rounds_lose_no_turn(replicas: list[House]) -> None:
+    house, zendesk = replicas[0], replicas[0].zendesk
+    for number in range(1, 13):
+        zendesk.ticket(number, group_id=SUPPORT)
+        await house.webhook(number)
+    house.clock.advance(timedelta(seconds=30))
+    for number in range(1, 13, 2):
+        zendesk.change(number, assignee_id=99, status="open")
+    for number in range(13, 25):
+        zendesk.ticket(number, group_id=SUPPORT)
+
+    await asyncio.gather(
+        *(r.write(ACCOUNT) for r in replicas), *(replicas[n % 4].webhook(n) for n in range(13, 25))
+    )
+    await house.write(ACCOUNT)
+
+    assert {zendesk.tickets[n]["assignee_id"] for n in range(1, 13, 2)} == {99}
+    assert sum(r.write == "conflict" for r in await house.decisions()) == 6
+    await accounted(house)
+
+
+async def test_two_replicas_tick_once_in_a_minute(replicas: list[House], database: Database) -> None:
+    house = replicas[0]
+    for number in (1, 2, 3):
+        house.zendesk.ticket(number, group_id=SUPPORT)
+    house.clock.advance(timedelta(minutes=2))
+    ids = CountingIds()
+    tickers = [MinuteTicker(r.store, database, r.job, ids) for r in replicas]
+
+    ticks = await asyncio.gather(*(t.tick() for t in tickers))
+
+    assert sorted(ticks) == [False, False, False, True]
+    assert sorted(ticket for ticket, _ in house.zendesk.writes) == [1, 2, 3]
+    assert [c for c in house.zendesk.calls if "incremental" in c] == ["GET incremental/tickets/cursor"]
