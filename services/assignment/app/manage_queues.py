@@ -44,6 +44,8 @@ class ManageQueues:
             answered = await tx.requests.find(account, request_id, _CREATE, body)
             if answered is not None:
                 return await tx.directory.queue(answered.decode()) or queue
+            if (known := await tx.directory.queue(queue.id)) is not None:
+                return known  # a repeat so late that its answer is forgotten
             if not validate_only:
                 await tx.directory.put_queue(queue)
                 await tx.requests.remember(account, request_id, _CREATE, body, queue.id.encode())

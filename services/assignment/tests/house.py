@@ -38,7 +38,7 @@ class House:
     """One replica."""
 
     def __init__(self, store: Store, zendesk: LocalZendesk, clock: ManualClock, ids: CountingIds) -> None:
-        self.store, self.zendesk, self.clock = store, zendesk, clock
+        self.store, self.zendesk, self.clock, self.ids = store, zendesk, clock, ids
         self.installations, self.policy, self.wake = MemoryInstallations(), MemoryPolicy(), asyncio.Event()
         self.sealer = Envelope(LocalKeyProvider([bytes(32)]), MemoryDataKeys())
         self.route, self.write = Route(store, ids), WriteOutbox(store, zendesk)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from libs.db.engine import Database
 from libs.kernel.clock import ManualClock
+from libs.kernel.errors import ConcurrentChangeError
 from libs.kernel.ids import CountingIds
 from services.assignment.adapters.sql.store import SqlStore
 from services.assignment.app.background import MinuteTicker
 from services.assignment.domain.rotation import TURN
-from services.assignment.tests.house import ACCOUNT, SUPPORT, House
+from services.assignment.tests.house import ACCOUNT, BILLING, SUPPORT, House
 from services.assignment.tests.zendesk import LocalZendesk
 
 pytestmark = pytest.mark.integration
@@ -151,3 +156,80 @@ async def test_two_replicas_tick_once_in_a_minute(replicas: list[House], databas
     assert sorted(ticks) == [False, False, False, True]
     assert sorted(ticket for ticket, _ in house.zendesk.writes) == [1, 2, 3]
     assert [c for c in house.zendesk.calls if "incremental" in c] == ["GET incremental/tickets/cursor"]
+
+
+class Meanwhile:
+    """Decisions of a transaction, with something that another replica does right after a snapshot was read."""
+
+    def __init__(self, decisions: Any, act: Callable[[], Awaitable[None]], times: int) -> None:
+        self._decisions, self._act, self._times = decisions, act, times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._decisions, name)
+
+    async def snapshot(self, *given: Any) -> Any:
+        found = await self._decisions.snapshot(*given)
+        if self._times:
+            self._times -= 1
+            await self._act()
+        return found
+
+
+async def routed(
+    house: House, act: Callable[[], Awaitable[None]], times: int
+) -> list[tuple[int, int | None]]:
+    """Run a round of the only queue during which others act."""
+    async with house.store.transaction(ACCOUNT) as tx:
+        await tx.decisions.lock()
+        (queue,) = await tx.directory.queues()
+        beside: Any = Meanwhile(tx.decisions, act, times)
+        done = await house.route.within(replace(tx, decisions=beside), queue, "c", house.clock.now())
+    return [(d.ticket, d.group) for _, d in done.news if d.agent is not None]
+
+
+async def learnt(house: House, ticket: int, **values: Any) -> None:
+    """Let the catch-up of another replica learn of a change by hand."""
+    house.zendesk.change(ticket, **values)
+    row = await house.ticket(ticket)
+    async with house.store.transaction(ACCOUNT) as tx:
+        changed = replace(row.facts, updated_at=row.facts.updated_at + timedelta(seconds=1), **values)
+        assert await tx.tickets.store([changed]) == 1
+
+
+async def test_a_ticket_taken_or_moved_while_a_round_is_decided_is_decided_anew(
+    replicas: list[House],
+) -> None:
+    house, other = replicas[0], replicas[1]
+    await house.set_status("away", *AGENTS)
+    house.zendesk.agent(5, BILLING)
+    await house.open(5)
+    for number in (1, 2, 3):
+        house.zendesk.ticket(number, group_id=SUPPORT)
+        await house.webhook(number)
+    await house.set_status("online", *AGENTS)
+
+    async def by_hand() -> None:
+        await learnt(other, 1, assignee_id=99, status="open")
+        await learnt(other, 2, group_id=BILLING)
+
+    assert sorted(await routed(house, by_hand, 1)) == [(2, BILLING), (3, SUPPORT)]
+    row = await house.ticket(1)
+    assert (row.facts.assignee_id, row.routing) == (99, "not_routable")
+
+
+async def test_a_round_that_can_never_be_sure_gives_up_and_leaves_nothing(replicas: list[House]) -> None:
+    house, other = replicas[0], replicas[1]
+    await house.set_status("away", *AGENTS)
+    house.zendesk.ticket(1, group_id=SUPPORT)
+    await house.webhook(1)
+    before = await house.decisions()
+    await house.set_status("online", *AGENTS)
+    groups = itertools.cycle([BILLING, SUPPORT])
+    house.zendesk.agent(5, BILLING)
+    await house.open(5)
+
+    with pytest.raises(ConcurrentChangeError):
+        await routed(house, lambda: learnt(other, 1, group_id=next(groups)), 99)
+
+    assert await house.decisions() == before
+    assert await house.pending() == 0

@@ -1,0 +1,253 @@
+"""The RPCs: who may call what, pages that lead through everything, and what is not built says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from libs.kernel.errors import InvalidRequestError, NotBuiltError, NotFoundError, PermissionDeniedError
+from libs.rpc.identity import Caller, set_caller
+from libs.rpc.pages import PageTokens
+from services.assignment.rpc.servicer import AssignmentServicer, UseCases
+from services.assignment.tests.house import ACCOUNT, BILLING, HOOK, SUPPORT, House
+from services.assignment.tests.zendesk import LocalZendesk
+from setlist.assignment.v1 import assignment_resources_pb2 as resources
+from setlist.assignment.v1 import assignment_service_pb2 as messages
+
+PARENT = f"accounts/{ACCOUNT}"
+
+
+def acts(user: int | None, role: str | None = None) -> None:
+    """Let somebody call from here on."""
+    subject = f"user:{user}" if user is not None else "service:edge"
+    set_caller(Caller("edge", ACCOUNT, "55", subject, role))
+
+
+@pytest.fixture
+def rpc(house: House) -> AssignmentServicer:
+    use = UseCases(
+        house.sync,
+        house.ingest,
+        house.job,
+        house.next,
+        house.settings,
+        house.queues,
+        house.explain,
+        house.store,
+        PageTokens(),
+        house.clock,
+        house.ids,
+    )
+    return AssignmentServicer(use)
+
+
+async def call(rpc: AssignmentServicer, method: str, **values: Any) -> Any:
+    return await getattr(rpc, method)(getattr(messages, f"{method}Request")(**values), None)
+
+
+QUEUE: dict[str, Any] = {"display_name": "Q", "kind": resources.Queue.KIND_SCHEDULED, "position": 0}
+ADMINS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
+    ("CreateQueue", lambda: {"parent": PARENT, "queue": resources.Queue(**QUEUE)}),
+    ("UpdateQueue", lambda: {"queue": resources.Queue(name=f"{PARENT}/queues/q")}),
+    ("DeleteQueue", lambda: {"name": f"{PARENT}/queues/q"}),
+    ("PauseQueue", lambda: {"name": f"{PARENT}/queues/q"}),
+    ("ResumeQueue", lambda: {"name": f"{PARENT}/queues/q"}),
+    ("UpdateAccountSettings", lambda: {"parent": PARENT}),
+    ("UpdateAgentLimits", lambda: {"name": f"{PARENT}/agents/1"}),
+    (
+        "SetStatuses",
+        lambda: {"parent": PARENT, "statuses": [messages.AgentStatus(user_id=2, status="away")]},
+    ),
+]
+STAFF: list[tuple[str, dict[str, Any]]] = [
+    ("ListAgents", {"parent": PARENT}),
+    ("GetAgent", {"name": f"{PARENT}/agents/1"}),
+    ("ListTickets", {"parent": PARENT}),
+    ("ListQueues", {"parent": PARENT}),
+    ("GetQueue", {"name": f"{PARENT}/queues/q"}),
+    ("GetAccountSettings", {"parent": PARENT}),
+    ("ListDecisions", {"parent": PARENT}),
+    ("GetDecision", {"name": f"{PARENT}/decisions/d"}),
+    ("ExplainDecision", {"name": f"{PARENT}/decisions/d"}),
+    ("WhyWaiting", {"name": f"{PARENT}/tickets/5"}),
+    ("GetSummary", {"parent": PARENT}),
+    ("VerifyDecisionChain", {"parent": PARENT}),
+    ("AssignNext", {"parent": PARENT}),
+]
+
+
+@pytest.mark.parametrize(("method", "values"), ADMINS)
+async def test_an_agent_changes_no_rules_and_nobody_else_s_status(
+    house: House, rpc: AssignmentServicer, method: str, values: Callable[[], dict[str, Any]]
+) -> None:
+    await house.open(1, 2)
+    acts(1, "agent")
+
+    with pytest.raises(PermissionDeniedError):
+        await call(rpc, method, **values())
+
+
+@pytest.mark.parametrize(("method", "values"), STAFF)
+async def test_an_end_user_sees_nothing_and_cannot_tell_what_exists(
+    house: House, rpc: AssignmentServicer, method: str, values: dict[str, Any]
+) -> None:
+    await house.open(1)
+    acts(901, "end_user")
+
+    with pytest.raises(PermissionDeniedError):
+        await call(rpc, method, **values)
+
+
+async def test_an_agent_sets_his_own_status_and_an_admin_everybody_s(
+    house: House, rpc: AssignmentServicer
+) -> None:
+    await house.open()
+    acts(1, "agent")
+    mine = await call(
+        rpc, "SetStatuses", parent=PARENT, statuses=[messages.AgentStatus(user_id=1, status="online")]
+    )
+    acts(9, "admin")
+    all_of = [messages.AgentStatus(user_id=n, status="online") for n in (1, 2, 3)]
+
+    assert mine.changed == 1
+    assert (await call(rpc, "SetStatuses", parent=PARENT, statuses=all_of)).changed == 2
+
+
+async def test_a_service_may_not_pull_and_a_pull_answers_ticket_and_reason(
+    house: House, rpc: AssignmentServicer, zendesk: LocalZendesk
+) -> None:
+    await house.open()
+    zendesk.ticket(5, group_id=SUPPORT)
+    await house.webhook(5)
+    await house.set_status("online", 1)
+    acts(None)
+    with pytest.raises(PermissionDeniedError):
+        await call(rpc, "AssignNext", parent=PARENT)
+    acts(1, "agent")
+
+    given = await call(rpc, "AssignNext", parent=PARENT, request_id="6f0a2f5e-6d0c-4c53-9a4c-5a1d6a3f2b10")
+    again = await call(rpc, "AssignNext", parent=PARENT, request_id="6f0a2f5e-6d0c-4c53-9a4c-5a1d6a3f2b10")
+    none = await call(rpc, "AssignNext", parent=PARENT)
+
+    assert (given.ticket.ticket_id, given.decision.mechanism) == (5, "pull")
+    assert given == again
+    assert not none.HasField("ticket")
+    assert not none.HasField("decision")
+
+
+async def test_pages_lead_through_everything_once(
+    house: House, rpc: AssignmentServicer, zendesk: LocalZendesk
+) -> None:
+    await house.open(1, 2)
+    for number in range(1, 8):
+        zendesk.ticket(number, group_id=BILLING if number % 2 else SUPPORT)
+        await house.webhook(number)
+    acts(9, "admin")
+    for number in range(4):
+        await call(
+            rpc, "CreateQueue", parent=PARENT, queue=resources.Queue(**QUEUE | {"display_name": str(number)})
+        )
+    decision = (await house.decisions(2))[0]
+    lists: list[tuple[str, str, int, dict[str, Any]]] = [
+        ("ListAgents", "agents", 4, {"parent": PARENT}),
+        ("ListTickets", "tickets", 7, {"parent": PARENT}),
+        ("ListQueues", "queues", 5, {"parent": PARENT}),
+        ("ListDecisions", "decisions", 7, {"parent": PARENT}),
+        ("ExplainDecision", "candidates", 4, {"name": f"{PARENT}/decisions/{decision.id}"}),
+    ]
+    for method, field, count, values in lists:
+        found: list[str] = []
+        token, pages = "", 0
+        while pages == 0 or token:
+            page = await call(rpc, method, **values, page_size=2, page_token=token)
+            found += [str(row) for row in getattr(page, field)]
+            token, pages = page.next_page_token, pages + 1
+        assert len(found) == len(set(found)) == count, method
+        assert pages == (count + 1) // 2, method
+    first = await call(rpc, "ListTickets", parent=PARENT, page_size=2)
+    with pytest.raises(InvalidRequestError):
+        await call(rpc, "ListAgents", parent=PARENT, page_size=2, page_token=first.next_page_token)
+
+
+async def test_a_decision_is_explained_with_every_candidate(
+    house: House, rpc: AssignmentServicer, zendesk: LocalZendesk
+) -> None:
+    await house.open(1, 2)
+    zendesk.ticket(5, group_id=SUPPORT)
+    acts(None)
+    taken = await house.webhook(5)
+    acts(1, "agent")
+
+    answer = await call(rpc, "ExplainDecision", name=f"{PARENT}/decisions/{taken[1]}")
+    codes = {c.agent_id: c.code for c in answer.candidates}
+
+    assert codes == {1: "CHOSEN", 2: "LOST_ROTATION", 3: "NOT_IN_GROUP", 9: "STATUS_NOT_ONLINE"}
+    with pytest.raises(NotFoundError):
+        await call(rpc, "GetDecision", name=f"{PARENT}/decisions/none")
+
+
+async def test_the_account_is_synced_worked_and_summed_up_over_rpc(
+    house: House, rpc: AssignmentServicer, zendesk: LocalZendesk
+) -> None:
+    acts(None)
+    done = await call(rpc, "SyncAccount", parent=PARENT, webhook_url=HOOK)
+    await house.set_status("online", 1)
+    zendesk.ticket(5, group_id=SUPPORT)
+    zendesk.ticket(6, group_id=BILLING)
+    await house.webhook(6)
+    await house.webhook(5)
+    ran = await call(rpc, "RunMinuteJob", parent=PARENT, wait_for_writes=True)
+    summary = (await call(rpc, "GetSummary", parent=PARENT)).summary
+    why = await call(rpc, "WhyWaiting", name=f"{PARENT}/tickets/6")
+    chain = await call(rpc, "VerifyDecisionChain", parent=PARENT)
+
+    assert (done.agents, done.webhook_created) == (4, True)
+    assert (ran.assigned, ran.written, ran.waiting) == (0, 1, 1)
+    assert (summary.tickets_in, summary.assigned, summary.waiting, summary.pending_writes) == (2, 1, 1, 0)
+    assert not why.free_eligible_agent
+    assert {g.code: list(g.agent_ids) for g in why.decision.rejected}["NOT_IN_GROUP"] == [1, 2]
+    assert (chain.intact, chain.length) == (True, 2)
+
+
+async def test_rules_are_changed_by_mask_and_limits_cleared_by_absence(
+    house: House, rpc: AssignmentServicer
+) -> None:
+    await house.open()
+    acts(9, "admin")
+    made = (await call(rpc, "CreateQueue", parent=PARENT, queue=resources.Queue(batch_size=2, **QUEUE))).queue
+    paused = (await call(rpc, "PauseQueue", name=made.name)).queue
+    changed = (
+        await call(
+            rpc,
+            "UpdateQueue",
+            queue=resources.Queue(name=made.name, etag=paused.etag),
+            update_mask={"paths": ["batch_size"]},
+        )
+    ).queue
+    limited = (await call(rpc, "UpdateAgentLimits", name=f"{PARENT}/agents/1", inbox_limit=3)).agent
+    cleared = (await call(rpc, "UpdateAgentLimits", name=f"{PARENT}/agents/1")).agent
+    settings = (
+        await call(
+            rpc, "UpdateAccountSettings", parent=PARENT, settings=resources.AccountSettings(inbox_limit=7)
+        )
+    ).settings
+
+    assert (paused.state, changed.state) == (resources.Queue.STATE_PAUSED,) * 2
+    assert (made.batch_size, changed.HasField("batch_size"), changed.display_name) == (2, False, "Q")
+    assert (limited.inbox_limit, cleared.HasField("inbox_limit")) == (3, False)
+    assert (settings.inbox_limit, settings.HasField("daily_limit")) == (7, False)
+    with pytest.raises(NotFoundError):
+        await call(rpc, "UpdateAgentLimits", name=f"{PARENT}/agents/404")
+    queue = resources.Queue(model=resources.ROUTING_MODEL_SKILLS, **QUEUE)
+    with pytest.raises(NotBuiltError):
+        await call(rpc, "CreateQueue", parent=PARENT, queue=queue)
+
+
+@pytest.mark.parametrize("method", ["AnswerOffer", "SkipTicket", "ReleaseAgentTickets"])
+async def test_what_is_not_built_says_so(rpc: AssignmentServicer, method: str) -> None:
+    acts(1, "agent")
+
+    with pytest.raises(NotBuiltError):
+        await call(rpc, method)
