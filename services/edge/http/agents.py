@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -113,11 +114,15 @@ async def set_statuses(request: Request) -> Response:
 
 @answers_problems
 async def next_ticket(request: Request) -> Response:
-    """Assign the best waiting ticket to the calling agent."""
-    suite = suite_of(request)
+    """Assign the best waiting ticket to the calling agent. Body: `{request_id?}`, a UUID."""
+    suite, given = suite_of(request), await body_of(request)
     acting = await suite.acting(request, "assignment")
+    # An id of ours when the caller has none: a call that the channel repeats must not pull twice.
+    request_id = str(given.get("request_id") or uuid.uuid4())
     answer = await suite.assignment.AssignNext(
-        messages.AssignNextRequest(parent=acting.parent), metadata=acting.metadata, timeout=20.0
+        messages.AssignNextRequest(parent=acting.parent, request_id=request_id),
+        metadata=acting.metadata,
+        timeout=20.0,
     )
     return as_json(answer)
 
