@@ -62,7 +62,7 @@ async def _call_with(folder: Path, address: str, given: Credentials, ca: ThrowAw
     """Return `hello`, the reason of the refusal, or the code of a refused handshake."""
     async with build_channel(address, services=[PROBE], tls=files(folder, given, ca)) as channel:
         try:
-            [answer] = await ask(channel, "Read", REQUEST, metadata=token, timeout=1)  # type: ignore[arg-type]
+            [answer] = await ask(channel, "Read", REQUEST, metadata=token, timeout=1)  # type: ignore[arg-type]  # bytes by hand
         except grpc.aio.AioRpcError as error:
             return reason_of(error) or error.code().name
     return answer
