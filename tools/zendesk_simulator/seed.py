@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from tools.zendesk_simulator.resources.apps import add_app, install
 from tools.zendesk_simulator.resources.groups import add_field, add_group, add_membership
 from tools.zendesk_simulator.resources.tickets import create
 from tools.zendesk_simulator.resources.users import add_user
 from tools.zendesk_simulator.resources.views import add_view
-from tools.zendesk_simulator.state import Account, World
+from tools.zendesk_simulator.state import Account, Row, World
 
 
 def seed_account(world: World, spec: dict[str, Any]) -> dict[str, Any]:
     """Make an account and what the description names; return the ids that were given.
 
     Members: subdomain, plan, job_seconds, oauth_clients, custom_roles, groups, users (with `groups`), views,
-    user_fields, ticket_fields, apps (each with `install: true` or settings), tickets.
+    user_fields, ticket_fields, apps (each with `install: true` or settings), tickets. An OAuth client given as an
+    identifier alone is one that another account has: a global client. An app keeps its key in every account.
     """
     account = world.accounts.get(spec["subdomain"]) or world.add(
         spec["subdomain"], spec.get("plan", "enterprise_plus"), float(spec.get("job_seconds", 1.0))
     )
-    for client in spec.get("oauth_clients", ()):
+    for given in spec.get("oauth_clients", ()):
+        client = _known_client(world, given) if isinstance(given, str) else given
         account.clients[client["identifier"]] = {
             "id": account.next_id("client"),
             "name": client.get("name", client["identifier"]),
@@ -41,11 +45,23 @@ def seed_account(world: World, spec: dict[str, Any]) -> dict[str, Any]:
     made["views"] = [add_view(account, v)["id"] for v in spec.get("views", ())]
     made["apps"] = []
     for one in spec.get("apps", ()):
-        app = add_app(account, one)
+        app = add_app(account, one, _known_key(world, one.get("id")))
         row = install(account, app, one.get("settings", {})) if one.get("install", True) else None
         made["apps"].append({"app_id": app.id, "installation_id": row["id"] if row else None})
     made["tickets"] = [create(account, t, t.get("requester_id"))[0]["id"] for t in spec.get("tickets", ())]
     return made
+
+
+def _known_client(world: World, identifier: str) -> Row:
+    known = (a.clients[identifier] for a in world.accounts.values() if identifier in a.clients)
+    found = next(known, None)
+    if found is None:
+        raise KeyError(f"no account has the OAuth client `{identifier}`")
+    return found
+
+
+def _known_key(world: World, app_id: object) -> rsa.RSAPrivateKey | None:
+    return next((a.apps[app_id].key for a in world.accounts.values() if app_id in a.apps), None)
 
 
 def _user(account: Account, spec: dict[str, Any]) -> int:

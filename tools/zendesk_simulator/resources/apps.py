@@ -22,9 +22,9 @@ _PLACE = re.compile(r"\{\{setting\.([A-Za-z0-9_]+)\}\}")
 SIGNED_URL_LIFE = timedelta(minutes=5)
 
 
-def add_app(account: Account, spec: Row) -> App:
-    """Upload an app: makes its key pair."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def add_app(account: Account, spec: Row, key: rsa.RSAPrivateKey | None = None) -> App:
+    """Upload an app: makes its key pair, unless another account has the app already."""
+    key = key or rsa.generate_private_key(public_exponent=65537, key_size=2048)
     app_id = int(spec.get("id") or account.next_id("app"))
     app = App(
         app_id,
