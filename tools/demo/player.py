@@ -133,16 +133,16 @@ class Player:
         self.played.steps += 1
         joins = [p for p in parts if isinstance(p, JoinPart)]
         if joins:
-            with self._watch.part("memberships"):
+            with self._watch.part("day: memberships"):
                 await self._join(joins)
         shifts = [p for p in parts if isinstance(p, ShiftPart)]
         if shifts:
-            with self._watch.part("statuses"):
+            with self._watch.part("day: statuses"):
                 for online in (True, False):
                     users = [AGENT + s.agent for s in shifts if s.online is online]
                     if users:
                         await self._set_statuses(users, "online" if online else "away")
-        with self._watch.part("webhooks"):
+        with self._watch.part("day: webhooks"):
             await self._arrive_and_solve(
                 [p for p in parts if isinstance(p, TicketPart)], [p for p in parts if isinstance(p, Solve)]
             )
@@ -151,7 +151,7 @@ class Player:
 
     async def round(self) -> None:
         """Run the minute job, and look in Zendesk what became of it."""
-        with self._watch.part("minute jobs"):
+        with self._watch.part("day: minute jobs"):
             await self._suite.minute_job()
         await self._observe()
 
