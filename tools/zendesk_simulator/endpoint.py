@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from tools.zendesk_simulator.errors import Refusal, forbidden, invalid_token, no_credentials, scope_missing
+from tools.zendesk_simulator.lifecycle import advance
 from tools.zendesk_simulator.limits import spend
 from tools.zendesk_simulator.state import Account, Row, Token
 
@@ -29,6 +30,8 @@ class Call:
     user: Row | None
     token: Token | None
     body: Row
+    headers: dict[str, str] = field(default_factory=dict)
+    """Further headers of the answer."""
 
     @property
     def path(self) -> dict[str, Any]:
@@ -143,9 +146,9 @@ def endpoint(methods: str, path: str, handler: Handler, *, api: bool = True) -> 
             if api:
                 user, token = authenticate(account, request.headers.get("authorization"), account.now())
                 _require_scope(token, request.method, where)
-            answer = _answer(
-                await handler(Call(request, account, user, token, await _body(request))), headers
-            )
+            advance(account)
+            call = Call(request, account, user, token, await _body(request), headers)
+            answer = _answer(await handler(call), headers)
             after = _fault(account, request.method, where, "after")
             if after:
                 await _break(after)

@@ -13,17 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tools.zendesk_simulator.control import Control
 from tools.zendesk_simulator.delivery import Dispatcher
-from tools.zendesk_simulator.resources import (
-    apps,
-    groups,
-    incremental,
-    jobs,
-    oauth,
-    tickets,
-    triggers,
-    users,
-    views,
-)
+from tools.zendesk_simulator.routes import ROUTES
 from tools.zendesk_simulator.state import World
 
 _PREFIX = re.compile(r"/_accounts/([a-z0-9-]+)(/.*)")
@@ -72,8 +62,7 @@ def build_app(world: World) -> Starlette:
         yield
         await dispatcher.stop()
 
-    modules = (oauth, apps, users, groups, tickets, views, triggers, incremental, jobs)
-    routes = [*Control(world, dispatcher).routes(), *(route for m in modules for route in m.ROUTES)]
+    routes = [*Control(world, dispatcher).routes(), *ROUTES]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: _unknown})
     app.add_middleware(_Accounts, world=world, dispatcher=dispatcher)
     return app

@@ -68,10 +68,20 @@ class Job:
     created_at: float
     done_at: float
     results: Any
+    work: Row | None = None
+    """What is still to be done; None = its effects are done."""
 
 
 class Account:
-    """Everything of one Zendesk account."""
+    """Everything of one Zendesk account.
+
+    Attributes:
+        tables: rows of the smaller resources by name and key.
+        streams: rows that are only appended to, in time order, by name (exports).
+        touched: ids of tickets in the order of their changes; the views read it to keep their results.
+        waiting: ids of jobs whose work is still to be done, in order of their start.
+        next_sweep: Unix time at which the trash, the archive and old jobs are looked through again.
+    """
 
     def __init__(self, subdomain: str, clock: Clock, plan: str, job_seconds: float) -> None:
         self.subdomain = subdomain
@@ -108,7 +118,12 @@ class Account:
         self.requests: list[tuple[str, int]] = []
         self.counts: dict[str, int] = defaultdict(int)
         self._next: dict[str, int] = defaultdict(lambda: 1000)
-        self._changes: dict[str, list[tuple[int, int]]] = {"tickets": [], "users": []}
+        self._changes: dict[str, list[tuple[int, int]]] = {"tickets": [], "users": [], "organizations": []}
+        self.tables: dict[str, dict[Any, Row]] = defaultdict(dict)
+        self.streams: dict[str, list[Row]] = defaultdict(list)
+        self.touched: list[int] = []
+        self.waiting: list[str] = []
+        self.next_sweep = 0.0
         self.by_requester: dict[int, set[int]] = defaultdict(set)
         self.outbox: list[tuple[str, bytes]] = []
         self.assignments: list[Row] = []
@@ -144,10 +159,13 @@ class Account:
             row["updated_at"] = stamp(now)
         row["generated_timestamp"] = int(now.timestamp())
         bisect.insort(self._changes[kind], (row["generated_timestamp"], row["id"]))
+        if kind == "tickets":
+            self.touched.append(row["id"])
 
     def exported(self, kind: str, after: tuple[int, int], before: int, limit: int) -> tuple[list[Row], bool]:
         """Return rows changed after a position and before a second, in order, and whether that was all."""
-        stream, rows = self._changes[kind], self.tickets if kind == "tickets" else self.users
+        stream = self._changes[kind]
+        rows = {"tickets": self.tickets, "users": self.users}.get(kind) or self.tables[kind]
         position = bisect.bisect_right(stream, after)
         found: list[Row] = []
         while position < len(stream) and len(found) < limit:
