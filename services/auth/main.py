@@ -16,7 +16,10 @@ from libs.participant.servicer import ParticipantServicer
 from libs.participant.sql import SqlSubjects
 from libs.service.definition import Parts, ServiceDefinition, Wiring
 from libs.service.run import run_service
+from libs.telemetry.logs import get_logger
 from libs.zendesk.client import new_pool
+from services.auth.adapters.file_journal import FileJournal
+from services.auth.adapters.memory.journal import MemoryJournal
 from services.auth.adapters.sql.signing_keys import load_token_keys
 from services.auth.adapters.sql.store import SqlStore
 from services.auth.adapters.sql.subjects import PLACES
@@ -25,8 +28,10 @@ from services.auth.app.authorize import Authorize, OAuthClient
 from services.auth.app.complete_authorization import CompleteAuthorization
 from services.auth.app.data_map import DATA_MAP
 from services.auth.app.exchange_context import ExchangeContext
+from services.auth.app.journal import Journal
 from services.auth.app.open_session import OpenSession
 from services.auth.app.pairs import Pairs
+from services.auth.app.refresh_ahead import RefreshAhead
 from services.auth.app.refresh_grant import RefreshGrant
 from services.auth.app.revoke import Revoke
 from services.auth.app.roles import Roles
@@ -43,6 +48,17 @@ from setlist.privacy.v1.participant_service_pb2_grpc import add_ParticipantServi
 def app_key_sets(files: dict[int, Path]) -> dict[int, KeySet]:
     """Read Zendesk's public key of each app."""
     return {app_id: KeySet.from_pem(path.read_bytes(), algorithm="RS256") for app_id, path in files.items()}
+
+
+def journal_of(settings: AuthSettings) -> Journal:
+    """Return the journal of new pairs; without a disk of our own a kill in the wrong moment needs a new authorisation."""
+    folder = settings.journal_dir
+    if folder is None and settings.database_url is None:
+        folder = settings.state_folder("auth") / "journal"
+    if folder is None:
+        get_logger().warning("no journal: set AUTH_JOURNAL_DIR to a volume of this replica's own")
+        return MemoryJournal()
+    return FileJournal(folder)
 
 
 async def build(parts: Parts[AuthSettings]) -> Wiring:
@@ -67,7 +83,8 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
     pool = new_pool()
     store, zendesk = SqlStore(parts.database), HttpZendesk(pool, client)
     pairs = Pairs(sealer)
-    refresh = RefreshGrant(store, zendesk, pairs, clock, ids, template)
+    journal = journal_of(settings)
+    refresh = RefreshGrant(store, zendesk, pairs, journal, clock, ids, template)
     access = GetZendeskAccess(store, pairs, refresh, clock)
     roles = Roles(access, zendesk, clock, template)
     complete = CompleteAuthorization(store, zendesk, sealer, pairs, roles, keys, clock, client, template)
@@ -94,7 +111,8 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
         await access.drain()
         await pool.aclose()
 
-    background = [("sweep", Sweep(store, clock).run)]
+    ahead = RefreshAhead(store, access, refresh, journal, clock)
+    background = [("sweep", Sweep(store, clock).run), ("refresh ahead", ahead.run)]
     return Wiring(add, [AUTH, PARTICIPANT], background=background, close=close)
 
 

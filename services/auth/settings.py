@@ -18,6 +18,8 @@ class AuthSettings(ServiceSettings):
         app_public_key_files: `{app id}={path}` pairs, separated by commas: Zendesk's public key of each app.
         key_encryption_key_file: base64 of 32 bytes; wraps every data key.
         oauth_scopes: separated by blanks.
+        journal_dir: keeps new Zendesk pairs until the database has them; a volume of each replica's own. None = beside
+            an embedded database, else no journal.
     """
 
     model_config = SettingsConfigDict(env_prefix="AUTH_", extra="ignore", frozen=True)
@@ -26,6 +28,7 @@ class AuthSettings(ServiceSettings):
     app_public_key_files: str = ""
     key_encryption_key_file: Path | None = None
     key_encryption_key: SecretStr | None = None
+    journal_dir: Path | None = None
     oauth_client_id: str = "setlist"
     oauth_client_secret: SecretStr = SecretStr("")
     oauth_redirect_uri: str = "http://127.0.0.1:8080/oauth/callback"

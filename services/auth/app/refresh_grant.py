@@ -1,15 +1,16 @@
 """RefreshGrant: one refresh of one grant, safe to be killed at any line (facts: auth §2.4).
 
-The order: take the lease and announce the intent, committed; send once, without retries; commit the new pair
-guarded by the version whose refresh token was sent, and insist on that commit; only then is it used. A holder
-who died or lost the answer leaves the grant `refreshing` or `uncertain`: the next one waits until the old call
-cannot run any more, asks with the old access token whether the refresh happened, and only when both old tokens
-are dead does the account need a new authorisation.
+The order: take the lease and announce the intent, committed; send once, without retries; write the new pair to
+the journal; commit it guarded by the version whose refresh token was sent, and insist on that commit; only then
+is it used. A holder who died or lost the answer leaves the grant `refreshing` or `uncertain`: the next one waits
+until the old call cannot run any more, looks into its journal, asks with the old access token whether the refresh
+happened, and only when both old tokens are dead does the account need a new authorisation.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -17,9 +18,12 @@ from typing import TypeVar
 from libs.kernel.clock import Clock
 from libs.kernel.errors import ConcurrentChangeError, DependencyUnavailableError, OverloadedError
 from libs.kernel.ids import IdSource
+from libs.telemetry.logs import get_logger
 from services.auth.app.discard import discard
+from services.auth.app.journal import Journal, JournalEntry
 from services.auth.app.pairs import Pairs
 from services.auth.app.ports import GrantDeadError, RefreshLostError, Store, TokenPair, Zendesk
+from services.auth.domain.errors import ReauthorizationNeededError
 from services.auth.domain.grant import HTTP_SECONDS, LEASE_SECONDS, UNKNOWN, Grant, GrantState
 from services.auth.domain.installation import Installation, InstallationState
 
@@ -41,6 +45,7 @@ class RefreshGrant:
         store: Store,
         zendesk: Zendesk,
         pairs: Pairs,
+        journal: Journal,
         clock: Clock,
         ids: IdSource,
         url_template: str,
@@ -50,6 +55,7 @@ class RefreshGrant:
         self._store = store
         self._zendesk = zendesk
         self._pairs = pairs
+        self._journal = journal
         self._clock = clock
         self._ids = ids
         self._template = url_template
@@ -62,6 +68,7 @@ class RefreshGrant:
             DependencyUnavailableError: Zendesk did not do it, or the database is away.
         """
         access, refresh = await self._pairs.access(grant), await self._pairs.refresh(grant)
+        await self._pairs.warm(grant.account)
         intent, loop = self._ids.new("int"), asyncio.get_running_loop()
         last_moment = loop.time() + LEASE_SECONDS - HTTP_SECONDS
         async with self._store.transaction(grant.account) as tx:
@@ -72,6 +79,9 @@ class RefreshGrant:
         base = self._template.format(subdomain=installation.subdomain)
         unknown = found in UNKNOWN or refresh is None
         try:
+            if unknown and (entry := await self._journalled(grant)) is not None:
+                await self.settle(entry)
+                return
             if unknown and await self._zendesk.alive(base, access):
                 await self._mark(grant, intent, GrantState.OK, "not_done")
                 return
@@ -91,23 +101,49 @@ class RefreshGrant:
             await self._mark(grant, intent, found if found in UNKNOWN else GrantState.OK, "not_done")
             raise
         else:
-            await self._keep(base, grant, pair)
+            await self._keep(base, grant, intent, pair)
 
-    async def _keep(self, base: str, grant: Grant, pair: TokenPair) -> None:
-        """Commit the only living pair, however long the database is away."""
+    async def _keep(self, base: str, grant: Grant, intent: str, pair: TokenPair) -> None:
+        """Keep the only living pair: on the disk at once, in the database however long that is away."""
         now = self._clock.now()
         newer = await self._insist(lambda: self._pairs.successor(grant, pair, now))
-        if not await self._insist(lambda: self._commit(grant, newer)):
-            # Revoked or authorised anew meanwhile: nobody will ever use this pair.
-            await discard(self._zendesk, base, pair.access)
+        entry = JournalEntry(intent, base, newer)
+        try:
+            await self._journal.keep(entry)
+        except OSError as error:  # the database may well take it
+            get_logger().error("the journal cannot be written", why=error.strerror or type(error).__name__)
+        await self._insist(lambda: self.settle(entry))
 
-    async def _commit(self, grant: Grant, newer: Grant) -> bool:
-        async with self._store.transaction(grant.account) as tx:
+    async def _journalled(self, grant: Grant) -> JournalEntry | None:
+        for entry in await self._journal.entries():
+            if (entry.grant.account, entry.grant.version) == (grant.account, grant.version + 1):
+                return entry
+        return None
+
+    async def settle(self, entry: JournalEntry) -> None:
+        """Commit an entry of the journal, or revoke its pair when nobody will ever use it; then drop it.
+
+        Safe to repeat, and to run on several replicas at once.
+
+        Raises:
+            DependencyUnavailableError: the database is away; the entry stays.
+        """
+        if not await self._commit(entry.grant):
+            # Revoked or authorised anew meanwhile.
+            with contextlib.suppress(ReauthorizationNeededError):
+                await discard(self._zendesk, entry.base, await self._pairs.access(entry.grant))
+        try:
+            await self._journal.drop(entry.intent)
+        except OSError as error:
+            get_logger().error("the journal cannot be cleared", why=error.strerror or type(error).__name__)
+
+    async def _commit(self, newer: Grant) -> bool:
+        async with self._store.transaction(newer.account) as tx:
             installation = await tx.installations.get(for_update=True)
             present = await tx.grants.get()
             if present is None or present.access == newer.access:
                 return present is not None  # the commit before this one came through, only its answer did not
-            won = await tx.grants.replace(newer, expected_version=grant.version)
+            won = await tx.grants.replace(newer, expected_version=newer.version - 1)
             if won and installation is not None and present.state is GrantState.NEEDS_REAUTHORIZATION:
                 # Somebody gave up too early; ours is the living pair.
                 await tx.installations.put(replace(installation, state=InstallationState.AUTHORIZED))

@@ -16,10 +16,10 @@ from services.auth.app.pairs import Pairs
 from services.auth.app.ports import Store
 from services.auth.app.refresh_grant import RefreshGrant
 from services.auth.domain.errors import NotAuthorizedError, ReauthorizationNeededError
-from services.auth.domain.grant import Grant, GrantState
+from services.auth.domain.grant import UNKNOWN, Grant, GrantState
 from services.auth.domain.installation import Installation, InstallationState
 
-_FIRST_PAUSE_SECONDS = 0.05
+_FIRST_PAUSE_SECONDS = 0.01
 _LONGEST_PAUSE_SECONDS = 1.0
 PATIENCE_SECONDS = 8.0
 
@@ -95,6 +95,21 @@ class GetZendeskAccess:
                 )
             await asyncio.sleep(pause)
             pause = min(max(2 * pause, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
+
+    async def refresh_if_due(self, account: AccountId) -> None:
+        """Refresh, or find out what became of a refresh, unless there is no need.
+
+        Raises:
+            NotAuthorizedError: there is no grant.
+            DependencyUnavailableError: Zendesk or the database is away.
+        """
+        installation, grant = await self._read(account)
+        if grant.due(self._clock.now()) or grant.state in UNKNOWN:
+            await asyncio.shield(self._start(installation, grant))
+
+    def refreshing(self, account: AccountId) -> bool:
+        """Tell whether this process is at it."""
+        return account in self._refreshes
 
     async def _read(self, account: AccountId) -> tuple[Installation, Grant]:
         async with self._store.transaction(account) as tx:

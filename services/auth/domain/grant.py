@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,6 +11,8 @@ from libs.kernel.ids import AccountId
 
 REFRESH_AT = 0.6
 """Share of an access token's life after which it is refreshed ahead."""
+JITTER = 0.1
+"""Of that share, up or down: accounts that were authorised together are not refreshed together."""
 HTTP_SECONDS = 10.0
 LEASE_SECONDS = 3 * HTTP_SECONDS
 
@@ -61,4 +64,10 @@ class Grant:
         if self.access_expires_at is None or self.refresh is None:
             return False
         life = self.access_expires_at - self.issued_at
-        return now >= self.issued_at + timedelta(seconds=life.total_seconds() * REFRESH_AT)
+        share = REFRESH_AT * (1 + JITTER * self._offset())
+        return now >= self.issued_at + timedelta(seconds=life.total_seconds() * share)
+
+    def _offset(self) -> float:
+        """Return -1 to 1, the same on every replica, another one for every pair."""
+        digest = hashlib.sha256(f"{self.account}/{self.version}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") / 2**31 - 1

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from libs.crypto.tokens import KeySet, Signer
 from libs.kernel.clock import ManualClock
 from libs.kernel.ids import AccountId, RandomIds, UserId
+from services.auth.adapters.memory.journal import MemoryJournal
 from services.auth.adapters.memory.sealer import memory_sealer
 from services.auth.adapters.memory.store import MemoryStore
 from services.auth.adapters.memory.zendesk import MemoryZendesk
 from services.auth.app.authorize import Authorize, OAuthClient
 from services.auth.app.complete_authorization import CompleteAuthorization
 from services.auth.app.exchange_context import ExchangeContext
+from services.auth.app.journal import Journal
 from services.auth.app.open_session import OpenedSession, OpenSession
 from services.auth.app.pairs import Pairs
 from services.auth.app.ports import AuditRow, Sealer, Store, ZendeskPerson
+from services.auth.app.refresh_ahead import RefreshAhead
 from services.auth.app.refresh_grant import RefreshGrant
 from services.auth.app.revoke import Revoke
 from services.auth.app.roles import Roles
@@ -57,6 +60,7 @@ class House:
         zendesk: MemoryZendesk | None = None,
         keys: TokenKeys | None = None,
         patience_seconds: float = 5.0,
+        journal: Journal | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
         self.memory = MemoryStore(self.clock)
@@ -70,12 +74,21 @@ class House:
             keys = TokenKeys(ISSUER, self.ids, signers, sets)
         self.keys = keys
         self.pairs = Pairs(self.sealer)
+        self.journal: Journal = journal or MemoryJournal()
         self.refresh = RefreshGrant(
-            self.store, self.zendesk, self.pairs, self.clock, self.ids, TEMPLATE, commit_patience_seconds=5.0
+            self.store,
+            self.zendesk,
+            self.pairs,
+            self.journal,
+            self.clock,
+            self.ids,
+            TEMPLATE,
+            commit_patience_seconds=5.0,
         )
         self.access = GetZendeskAccess(
             self.store, self.pairs, self.refresh, self.clock, patience_seconds=patience_seconds
         )
+        self.ahead = RefreshAhead(self.store, self.access, self.refresh, self.journal, self.clock)
         self.roles = Roles(self.access, self.zendesk, self.clock, TEMPLATE)
         self.open_session = OpenSession(self.store, self.roles, self.clock, self.ids, app_keys())
         self.authorize = Authorize(self.store, self.sealer, self.clock, self.ids, CLIENT, TEMPLATE)

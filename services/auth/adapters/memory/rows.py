@@ -7,7 +7,7 @@ from datetime import datetime
 
 from services.auth.app.ports import AuditRow
 from services.auth.domain.authorization import Authorization
-from services.auth.domain.grant import Grant
+from services.auth.domain.grant import JITTER, REFRESH_AT, UNKNOWN, Grant, GrantState
 from services.auth.domain.installation import Installation
 from services.auth.domain.session import Session
 
@@ -28,6 +28,19 @@ class StoredGrant:
     grant: Grant
     holder: str = ""
     until: datetime | None = None
+
+    def may_be_due(self, now: datetime, store_now: datetime) -> bool:
+        """Tell whether a refresh ahead may be due, or the last one's holder is gone."""
+        grant = self.grant
+        if self.until is not None and store_now <= self.until:
+            return False
+        if grant.state in UNKNOWN:
+            return True
+        if grant.state is not GrantState.OK or grant.refresh is None or grant.access_expires_at is None:
+            return False
+        return (
+            grant.issued_at + (grant.access_expires_at - grant.issued_at) * REFRESH_AT * (1 - JITTER) <= now
+        )
 
 
 @dataclass(slots=True)

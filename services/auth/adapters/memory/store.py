@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 
 from libs.kernel.clock import Clock
 from libs.kernel.errors import DependencyUnavailableError
@@ -87,6 +87,14 @@ class MemoryStore:
             return False
         self._used[key] = until
         return True
+
+    async def due_grants(self, now: datetime, limit: int) -> Sequence[AccountId]:
+        self._answer()
+        leases_end = self._clock.now()
+        stored = {a: rows.grant for a, rows in self._accounts.items() if rows.grant}
+        due = [account for account, one in stored.items() if one.may_be_due(now, leases_end)]
+        never = datetime.max.replace(tzinfo=UTC)
+        return sorted(due, key=lambda a: stored[a].grant.access_expires_at or never)[:limit]
 
     async def sweep(self, now: datetime) -> None:
         self._answer()

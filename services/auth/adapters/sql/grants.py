@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.kernel.ids import AccountId
-from services.auth.domain.grant import Grant, GrantState
+from services.auth.domain.grant import JITTER, REFRESH_AT, Grant, GrantState
 
 
 class SqlGrants:
@@ -113,3 +116,17 @@ class SqlGrants:
             ),
             {"account": self._account},
         )
+
+
+async def due(connection: AsyncConnection, now: datetime, limit: int) -> Sequence[AccountId]:
+    """Return accounts whose grant may be due, or was left by a holder who is gone."""
+    rows = await connection.execute(
+        text(
+            "SELECT account FROM grants WHERE (state = 'ok' AND refresh IS NOT NULL "
+            "AND issued_at + (access_expires_at - issued_at) * :share <= :now AND lease_until < clock_timestamp()) "
+            "OR (state IN ('refreshing', 'uncertain') AND lease_until < clock_timestamp()) "
+            "ORDER BY access_expires_at LIMIT :limit"
+        ),
+        {"now": now, "share": REFRESH_AT * (1 - JITTER), "limit": limit},
+    )
+    return [AccountId(account) for account in rows.scalars()]

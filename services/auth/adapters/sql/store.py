@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from libs.db.engine import Database
 from libs.kernel.ids import AccountId
-from services.auth.adapters.sql import installations
+from services.auth.adapters.sql import grants, installations
 from services.auth.adapters.sql.audit import SqlAudit
 from services.auth.adapters.sql.grants import SqlGrants
 from services.auth.adapters.sql.sessions import SqlAuthorizations, SqlSessions
@@ -53,6 +53,10 @@ class SqlStore:
                 {"key": key, "until": until},
             )
             return done.scalar_one_or_none() is not None
+
+    async def due_grants(self, now: datetime, limit: int) -> Sequence[AccountId]:
+        async with self._database.transaction(read_only=True) as connection:
+            return await grants.due(connection, now, limit)
 
     async def sweep(self, now: datetime) -> None:
         # A session past its absolute end is not touched any more: its idle end tells both.

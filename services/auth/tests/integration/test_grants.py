@@ -178,3 +178,47 @@ async def test_nothing_is_destroyed_where_there_is_nothing(backend: Backend, new
     async with backend.store.transaction(account) as tx:
         await tx.grants.delete()
         assert await tx.grants.get() is None
+
+
+async def is_due(backend: Backend, account: AccountId, minutes: float) -> bool:
+    return account in await backend.store.due_grants(NOW + timedelta(minutes=minutes), 1000)
+
+
+async def test_a_grant_is_looked_after_ahead_of_its_end_and_when_its_holder_is_gone(
+    backend: Backend, new: NewInstallation
+) -> None:
+    account = await held(backend, new)  # lives 30 minutes
+    assert not await is_due(backend, account, 16)
+    assert await is_due(backend, account, 20)
+
+    await take(backend, account, 1, "int-a")
+    assert not await is_due(backend, account, 20)
+    await backend.later(account, 31)
+    assert await is_due(backend, account, 0)
+
+    await take(backend, account, 1, "int-b")
+    await mark(backend, account, 1, "int-b", UNCERTAIN, hold=10.0)
+    assert not await is_due(backend, account, 20)
+    await backend.later(account, 11)
+    assert await is_due(backend, account, 0)
+
+    await take(backend, account, 1, "int-c")
+    await mark(backend, account, 1, "int-c", LOST)
+    assert not await is_due(backend, account, 1000)
+
+
+async def test_what_cannot_be_refreshed_is_not_due(backend: Backend, new: NewInstallation) -> None:
+    endless, bare = await held(backend, new), await held(backend, new)
+    assert await put(backend, replace(pair(endless, 2), access_expires_at=None), 1)
+    assert await put(backend, replace(pair(bare, 2), refresh=None), 1)
+
+    assert not await is_due(backend, endless, 1000)
+    assert not await is_due(backend, bare, 1000)
+
+
+async def test_the_soonest_to_end_are_looked_after_first(backend: Backend, new: NewInstallation) -> None:
+    late, soon = await held(backend, new), await held(backend, new)
+    assert await put(backend, replace(pair(soon, 2), access_expires_at=NOW - timedelta(days=1)), 1)
+
+    assert list(await backend.store.due_grants(NOW + timedelta(hours=1), 1)) == [soon]
+    assert await is_due(backend, late, 60)
