@@ -1,6 +1,7 @@
 """Replicas racing on PostgreSQL: one refresh upstream, one binding, one use of a signed URL."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -148,3 +149,28 @@ async def test_replicas_that_start_at_once_sign_with_the_same_keys(database: Dat
         assert len({keys.signers[kind].kid for keys in made}) == 1
         assert len(made[0].sets[kind]) == 1
     assert made[0].signers["installation"].kid != made[0].signers["context"].kid
+
+
+async def test_three_replicas_refresh_one_account_a_thousand_times_with_one_call_each(
+    database: Database,
+) -> None:
+    """Each round every replica wants a newer pair at once; Zendesk, which deletes the old one, is asked once."""
+    pools = [Database(database.url, 3) for _ in range(3)]
+    first = House(SqlStore(pools[0]), sql_sealer(database))
+    three = [first, *(first.replica(store=SqlStore(pool)) for pool in pools[1:])]
+    done = await first.authorized(subdomain=f"thousand{first.ids.new('s')[-8:]}")
+    base = TEMPLATE.format(subdomain=done.subdomain)
+
+    for version in range(1, 1001):
+        got = await asyncio.gather(*(one.access(done.account, known_version=version) for one in three))
+        assert {a.version for a in got} == {version + 1}
+        assert {a.token for a in got} == first.zendesk.living(base)
+        assert first.zendesk.refreshes == version
+
+    async with first.store.transaction(done.account) as tx:
+        rows = await tx.audit.page(0, 10_000)
+    assert Counter(r.outcome for r in rows if r.action == "grant.refreshed") == {"ok": 1000}
+    assert verify_rows(done.account, rows) == rows[-1].hash
+    assert (await first.grant(done.account)).state is GrantState.OK
+    for pool in pools:
+        await pool.close()

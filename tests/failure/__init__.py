@@ -1,0 +1,1 @@
+"""What happens to the suite when a part of it is killed."""
