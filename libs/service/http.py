@@ -31,19 +31,23 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve_http(app: ASGIApp, listener: socket.socket, *, stop_seconds: int = STOP_SECONDS) -> None:
+def serve_http(
+    app: ASGIApp, listener: socket.socket, *, stop_seconds: int = STOP_SECONDS, date_header: bool = True
+) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is under way and return.
 
     Args:
         app: an ASGI application with a lifespan.
         listener: from `bind`; closed at the end.
         stop_seconds: for requests under way.
+        date_header: whether the server adds `Date`; an application that lives in its own time adds it itself.
     """
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         lifespan="on",
+        date_header=date_header,
         timeout_graceful_shutdown=stop_seconds,
     )
     server = uvicorn.Server(config)

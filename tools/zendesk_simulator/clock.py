@@ -1,4 +1,4 @@
-"""The simulator's time: shared with the suite, or its own and movable."""
+"""The simulator's time: shared with the suite, or its own, which tests set, move and stop."""
 
 from __future__ import annotations
 
@@ -11,17 +11,41 @@ from libs.settings.clock import VARIABLE, SharedClock
 
 
 class OwnClock:
-    """The machine's clock plus an offset that the control API moves."""
+    """The machine's clock plus an offset that the control API moves; it may stand still."""
 
     def __init__(self) -> None:
         self._offset = timedelta(0)
+        self._frozen: datetime | None = None
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self._offset
+        return self._frozen or datetime.now(UTC) + self._offset
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stands still."""
+        return self._frozen is not None
 
     def set(self, instant: datetime) -> None:
-        """Make `instant` now."""
+        """Make `instant` now.
+
+        Raises:
+            ValueError: the instant has no time zone.
+        """
+        if instant.tzinfo is None:
+            raise ValueError(f"`{instant.isoformat()}` has no time zone")
         self._offset = instant - datetime.now(UTC)
+        if self._frozen is not None:
+            self._frozen = instant.astimezone(UTC)
+
+    def advance(self, seconds: float) -> None:
+        """Move it by so many seconds."""
+        self.set(self.now() + timedelta(seconds=seconds))
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop it, or let it run on from where it stands."""
+        now = self.now()
+        self._frozen = now if frozen else None
+        self._offset = now - datetime.now(UTC)
 
 
 def choose_clock() -> Clock:

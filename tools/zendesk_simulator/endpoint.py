@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import format_datetime
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from tools.zendesk_simulator.breakage import break_answer, break_before, keep_stale, stale_answer
 from tools.zendesk_simulator.errors import Refusal, forbidden, invalid_token, no_credentials, scope_missing
+from tools.zendesk_simulator.faults import jobs_break
 from tools.zendesk_simulator.lifecycle import advance
 from tools.zendesk_simulator.limits import spend
 from tools.zendesk_simulator.state import Account, Row, Token
@@ -74,14 +76,37 @@ def authenticate(account: Account, header: str | None, now: datetime) -> tuple[R
             name = base64.b64decode(value).decode().split(":")[0].removesuffix("/token")
         except ValueError:
             raise no_credentials() from None
-        user = next((u for u in account.users.values() if u["email"] == name), None)
+        user = _by_email(account, name)
         if user is None:
             raise no_credentials()
         return user, None
     token = account.tokens.get(value)
     if token is None or (token.expires_at is not None and token.expires_at <= now):
         raise invalid_token()
-    return account.users.get(token.user_id), token
+    token.used_at = now
+    user = account.users.get(token.user_id)
+    if user is None or not user["active"] or user.get("suspended"):
+        raise invalid_token()
+    return user, token
+
+
+def _by_email(account: Account, email: str) -> Row | None:
+    """Return the user with an address; where he was found is remembered, as clients sign in with every call."""
+    known = account.users.get(account.by_email.get(email, 0))
+    if known is None or known["email"] != email or not known["active"]:
+        known = next((u for u in account.users.values() if u["email"] == email and u["active"]), None)
+        if known is not None:
+            account.by_email[email] = known["id"]
+    return known
+
+
+_COUNTS_AS = {
+    "user_fields": "users",
+    "deleted_users": "users",
+    "deleted_tickets": "tickets",
+    "ticket_fields": "tickets",
+}
+"""Resources without a scope of their own; views, groups, memberships and skills have none at all (facts §1.4)."""
 
 
 def _require_scope(token: Token | None, method: str, path: str) -> None:
@@ -91,9 +116,7 @@ def _require_scope(token: Token | None, method: str, path: str) -> None:
     allowed = {need, f"{resource}:{need}"}
     if path.startswith("oauth/tokens/current") or allowed & set(token.scopes):
         return
-    related = {"user_fields": "users", "deleted_users": "users", "deleted_tickets": "tickets", "apps": "apps"}
-    related |= {"ticket_fields": "tickets", "skips": "tickets", "group_memberships": "users"}
-    if f"{related.get(resource, '-')}:{need}" in token.scopes:
+    if f"{_COUNTS_AS.get(resource, '-')}:{need}" in token.scopes:
         return
     raise scope_missing()
 
@@ -111,15 +134,6 @@ async def _body(request: Request) -> Row:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def _fault(account: Account, method: str, path: str, when: str) -> Row | None:
-    for fault in account.faults:
-        fits = fault.get("method") in (None, method) and path.startswith(fault.get("path", ""))
-        if fits and fault.get("when", "before") == when and fault.get("times", 1) > 0:
-            fault["times"] = fault.get("times", 1) - 1
-            return fault
-    return None
-
-
 def endpoint(methods: str, path: str, handler: Handler, *, api: bool = True) -> Route:
     """Return a route for a handler.
 
@@ -134,41 +148,44 @@ def endpoint(methods: str, path: str, handler: Handler, *, api: bool = True) -> 
         account: Account | None = request.scope["zendesk_account"]
         if account is None:
             return PlainTextResponse("No help desk at this address", 404)
-        where = request.url.path.removeprefix("/api/v2/")
-        headers = {"x-request-id": str(uuid4())}
+        method, where = request.method, request.scope["path"].removeprefix("/api/v2/").lstrip("/")
+        headers = {"x-request-id": str(uuid4()), "date": format_datetime(account.now(), usegmt=True)}
+        account.counts[f"{method} {path}"] += 1
         try:
-            if api:
-                headers |= spend(account, request.method, where) | {"x-zendesk-api-version": "v2"}
-            before = _fault(account, request.method, where, "before")
-            if before:
-                await _break(before)
+            await break_before(account.faults, method, where)
             user, token = None, None
             if api:
+                headers["x-zendesk-api-version"] = "v2"
                 user, token = authenticate(account, request.headers.get("authorization"), account.now())
-                _require_scope(token, request.method, where)
+                _require_scope(token, method, where)
+                headers |= spend(account, method, where, user["id"] if user else None, _page(request))
             advance(account)
             call = Call(request, account, user, token, await _body(request), headers)
-            answer = _answer(await handler(call), headers)
-            after = _fault(account, request.method, where, "after")
-            if after:
-                await _break(after)
+            if not account.faults:
+                return _answer(await handler(call), headers)
+            return await _under_faults(handler, call, where)
         except Refusal as refusal:
-            answer = _refuse(refusal, headers)
-        account.counts[f"{request.method} {path}"] += 1
-        return answer
+            return _refuse(refusal, headers)
 
     prefix = "/api/v2/" if api else "/"
     return Route(prefix + path, serve, methods=methods.split())
 
 
-async def _break(fault: Row) -> None:
-    """Do what a fault says: wait, refuse, or cut the connection."""
-    await asyncio.sleep(float(fault.get("delay_seconds", 0)))
-    if fault.get("drop"):
-        raise ConnectionAbortedError("the control API asked for a cut connection")
-    if status := fault.get("status"):
-        headers = {"retry-after": str(fault["retry_after"])} if "retry_after" in fault else {}
-        raise Refusal(int(status), fault.get("body", {"error": "Fault"}), headers)
+def _page(request: Request) -> int:
+    text = request.query_params.get("page", "") if b"page=" in request.scope["query_string"] else ""
+    return int(text) if text.isdigit() else 1
+
+
+async def _under_faults(handler: Handler, call: Call, where: str) -> Response:
+    """Answer while faults are switched on."""
+    account, method, query = call.account, call.request.method, call.request.url.query
+    if (stale := stale_answer(account, method, where, query)) is not None:
+        return _answer(stale, call.headers)
+    with jobs_break(account.faults, method, where):
+        answer = _answer(await handler(call), call.headers)
+    keep_stale(account, method, where, query, answer)
+    refreshed = call.body.get("grant_type") == "refresh_token" and answer.status_code == 201
+    return break_answer(account.faults, method, where, answer, refreshed=refreshed)
 
 
 def _answer(result: Any, headers: dict[str, str]) -> Response:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tools.zendesk_simulator.errors import Refusal
+from tools.zendesk_simulator.faults import rows_at_most
 from tools.zendesk_simulator.state import Account, Row
 
 SWEEP_SECONDS = 60.0
@@ -34,6 +35,7 @@ def run(account: Account, job_id: str) -> None:
     if work is None:
         return
     try:
-        job.results = RUNNERS[work["kind"]](account, work)
+        with rows_at_most(job.rows):
+            job.results = RUNNERS[work["kind"]](account, work)
     except Refusal as refusal:
         job.results = {"success": False, "errors": refusal.body}

@@ -10,11 +10,27 @@ from tools.zendesk_simulator.resources import (
     incremental,
     jobs,
     oauth,
+    oauth_clients,
+    oauth_tokens,
+    proxy,
     tickets,
     triggers,
     users,
     views,
 )
 
-_MODULES = (oauth, apps, users, groups, tickets, views, triggers, incremental, jobs)
+_MODULES = (
+    oauth,
+    oauth_tokens,
+    oauth_clients,
+    apps,
+    proxy,
+    users,
+    groups,
+    tickets,
+    views,
+    triggers,
+    incremental,
+    jobs,
+)
 ROUTES: list[Route] = [route for module in _MODULES for route in module.ROUTES]

@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tools.zendesk_simulator.limits import PLANS
 from tools.zendesk_simulator.resources.apps import add_app, install
 from tools.zendesk_simulator.resources.groups import add_field, add_group, add_membership
+from tools.zendesk_simulator.resources.oauth_clients import add_client
 from tools.zendesk_simulator.resources.tickets import create
 from tools.zendesk_simulator.resources.users import add_user
 from tools.zendesk_simulator.resources.views import add_view
 from tools.zendesk_simulator.state import Account, Row, World
 
 
+def read_seed(path: Path) -> list[dict[str, Any]]:
+    """Return the accounts that a YAML or JSON file describes: one, or a list.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no YAML, or describes no account.
+    """
+    try:
+        read = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
+    specs = read if isinstance(read, list) else [read]
+    if not specs or not all(isinstance(spec, dict) and "subdomain" in spec for spec in specs):
+        raise ValueError("an account needs at least a `subdomain`")
+    return specs
+
+
 def seed_account(world: World, spec: dict[str, Any]) -> dict[str, Any]:
     """Make an account and what the description names; return the ids that were given.
 
-    Members: subdomain, plan, job_seconds, oauth_clients, custom_roles, groups, users (with `groups`), views,
+    Members: subdomain, plan, job_seconds, regime, oauth_clients, custom_roles, groups, users (with `groups`), views,
     user_fields, ticket_fields, apps (each with `install: true` or settings), tickets. An OAuth client given as an
     identifier alone is one that another account has: a global client. An app keeps its key in every account.
     """
+    plan = spec.get("plan", "enterprise_plus")
+    if plan not in PLANS:
+        raise ValueError(f"`{plan}` is no plan: choose one of {', '.join(PLANS)}")
     account = world.accounts.get(spec["subdomain"]) or world.add(
-        spec["subdomain"], spec.get("plan", "enterprise_plus"), float(spec.get("job_seconds", 1.0))
+        spec["subdomain"], plan, float(spec.get("job_seconds", 1.0))
     )
+    account.regime = spec.get("regime", account.regime)
     for given in spec.get("oauth_clients", ()):
         client = _known_client(world, given) if isinstance(given, str) else given
-        account.clients[client["identifier"]] = {
-            "id": account.next_id("client"),
-            "name": client.get("name", client["identifier"]),
-            "identifier": client["identifier"],
-            "secret": client["secret"],
-            "redirect_uri": client["redirect_uri"],
-        }
+        account.clients.pop(client["identifier"], None)
+        add_client(account, {"name": client["identifier"], **client}, client.get("user_id"))
     for role in spec.get("custom_roles", ()):
         account.custom_roles[int(role["id"])] = dict(role)
     made: dict[str, Any] = {"subdomain": account.subdomain, "account_id": account.id}

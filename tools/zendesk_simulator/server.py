@@ -42,6 +42,7 @@ class _Accounts:
             **scope,
             "path": path.removesuffix(".json"),
             "zendesk_account": self._world.account(subdomain),
+            "zendesk_http": self._dispatcher.http,
         }
         scope["raw_path"] = scope["path"].encode()
         await self._app(scope, receive, send)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import bisect
 import secrets
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from libs.kernel.clock import Clock
 from tools.zendesk_simulator.clock import stamp
+from tools.zendesk_simulator.faults import Faults
 
 Row = dict[str, Any]
+REGIMES = ("enforced", "legacy")
+"""Whether access tokens expire when nobody asks for it (facts: Zendesk §1.2)."""
 STATUSES = ("new", "open", "pending", "hold", "solved", "closed")
 
 
@@ -31,6 +34,7 @@ class Token:
     created_at: datetime
     expires_at: datetime | None
     refresh_expires_at: datetime | None
+    used_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -70,6 +74,10 @@ class Job:
     results: Any
     work: Row | None = None
     """What is still to be done; None = its effects are done."""
+    outcome: str = "completed"
+    """How it ends: `completed`, `failed`, or `never` (faults)."""
+    rows: int | None = None
+    """How many rows it does before it fails; None = all (faults)."""
 
 
 class Account:
@@ -79,6 +87,9 @@ class Account:
         tables: rows of the smaller resources by name and key.
         streams: rows that are only appended to, in time order, by name (exports).
         touched: ids of tickets in the order of their changes; the views read it to keep their results.
+        regime: one of `REGIMES`.
+        requests: the last thousand.
+        stale: answers of views that a fault keeps, by address.
         waiting: ids of jobs whose work is still to be done, in order of their start.
         next_sweep: Unix time at which the trash, the archive and old jobs are looked through again.
     """
@@ -89,6 +100,7 @@ class Account:
         self.clock = clock
         self.plan = plan
         self.job_seconds = job_seconds
+        self.regime = "enforced"
         self.users: dict[int, Row] = {}
         self.groups: dict[int, Row] = {}
         self.memberships: dict[int, Row] = {}
@@ -105,6 +117,7 @@ class Account:
         self.invocations: list[Row] = []
         self.clients: dict[str, Row] = {}
         self.codes: dict[str, Code] = {}
+        self.by_email: dict[str, int] = {}
         self.tokens: dict[str, Token] = {}
         self.by_refresh: dict[str, Token] = {}
         self.apps: dict[int, App] = {}
@@ -114,8 +127,9 @@ class Account:
         self.compliance: dict[int, list[Row]] = {}
         self.idempotency: dict[str, tuple[str, Row]] = {}
         self.windows: dict[str, tuple[int, int]] = {}
-        self.faults: list[Row] = []
-        self.requests: list[tuple[str, int]] = []
+        self.faults = Faults()
+        self.stale: dict[str, tuple[float, int, bytes]] = {}
+        self.requests: deque[Row] = deque(maxlen=1000)
         self.counts: dict[str, int] = defaultdict(int)
         self._next: dict[str, int] = defaultdict(lambda: 1000)
         self._changes: dict[str, list[tuple[int, int]]] = {"tickets": [], "users": [], "organizations": []}
@@ -129,8 +143,9 @@ class Account:
         self.assignments: list[Row] = []
 
     def now(self) -> datetime:
-        """The current instant."""
-        return self.clock.now()
+        """The current instant, as this account's clock has it."""
+        now = self.clock.now()
+        return now + timedelta(seconds=self.faults.skew_seconds()) if self.faults else now
 
     def next_id(self, kind: str) -> int:
         """Return a new id; tickets count from 1, everything else from above 1000."""

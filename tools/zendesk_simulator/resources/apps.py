@@ -1,13 +1,12 @@
-"""Apps, installations, signed URLs and the secure proxy (facts: Zendesk §12)."""
+"""Apps, installations and signed URLs (facts: Zendesk §12)."""
 
 from __future__ import annotations
 
 import html
-import re
+import json
 from datetime import timedelta
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
-import httpx2
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -15,10 +14,10 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from tools.zendesk_simulator.clock import stamp
 from tools.zendesk_simulator.endpoint import Call, endpoint
-from tools.zendesk_simulator.errors import Refusal, not_found, number
+from tools.zendesk_simulator.errors import Refusal, invalid, not_found, number
 from tools.zendesk_simulator.state import Account, App, Row
 
-_PLACE = re.compile(r"\{\{setting\.([A-Za-z0-9_]+)\}\}")
+NOTIFICATION_BYTES = 1_000_000
 SIGNED_URL_LIFE = timedelta(minutes=5)
 
 
@@ -62,10 +61,24 @@ def _secure(account: Account, row: Row) -> set[str]:
     return {p["name"] for p in account.apps[row["app_id"]].parameters if p.get("secure")}
 
 
-def show(account: Account, row: Row) -> Row:
-    """Return an installation; secure settings never come back."""
+def show(account: Account, row: Row, user: Row | None = None) -> Row:
+    """Return an installation as a user sees it; secure settings never come back."""
     hidden = _secure(account, row)
-    return {**row, "settings": {k: v for k, v in row["settings"].items() if k not in hidden}}
+    shown = {**row, "settings": {k: v for k, v in row["settings"].items() if k not in hidden}}
+    if user is not None:
+        shown["servable"] = _servable(account, row, user)
+    return shown
+
+
+def _servable(account: Account, row: Row, user: Row) -> bool:
+    """Tell whether a user is served the app: null or empty restrictions mean everybody (unconfirmed)."""
+    groups, roles = row["group_restrictions"] or [], row["role_restrictions"] or []
+    mine = {str(g) for g in account.groups_of(user["id"])}
+    return (
+        row["enabled"]
+        and (not groups or bool(mine & set(groups)))
+        and (not roles or str(user["custom_role_id"]) in roles)
+    )
 
 
 def _installation(call: Call) -> Row:
@@ -76,13 +89,12 @@ def _installation(call: Call) -> Row:
 
 
 async def list_installations(call: Call) -> Row:
-    call.require_agent()
-    return {"installations": [show(call.account, row) for row in call.account.installations.values()]}
+    user = call.require_agent()
+    return {"installations": [show(call.account, row, user) for row in call.account.installations.values()]}
 
 
 async def show_installation(call: Call) -> Row:
-    call.require_agent()
-    return show(call.account, _installation(call))
+    return show(call.account, _installation(call), call.require_agent())
 
 
 async def create_installation(call: Call) -> tuple[int, Row]:
@@ -90,18 +102,32 @@ async def create_installation(call: Call) -> tuple[int, Row]:
     app = call.account.apps.get(number(call.body.get("app_id")))
     if app is None:
         raise not_found()
-    return 201, show(call.account, install(call.account, app, call.body.get("settings") or {}))
+    settings = _settings(call)
+    if not settings.get("name"):
+        raise invalid("BlankValue", name="Name: cannot be blank")
+    row = install(call.account, app, settings, enabled=bool(call.body.get("enabled", True)))
+    return 201, show(call.account, row, call.user)
+
+
+def _settings(call: Call) -> Row:
+    settings = call.body.get("settings") or {}
+    if not isinstance(settings, dict):
+        raise invalid(settings="Settings: is invalid")
+    return settings
 
 
 async def update_installation(call: Call) -> Row:
     call.require_admin()
     row = _installation(call)
-    row["settings"] |= call.body.get("settings") or {}
-    for name in ("enabled", "group_restrictions", "role_restrictions"):
-        if name in call.body:
-            row[name] = call.body[name]
+    row["settings"] |= _settings(call)
+    if "enabled" in call.body:
+        row["enabled"] = bool(call.body["enabled"])
+    for name in ("group_restrictions", "role_restrictions"):
+        if name in call.body:  # entries are ids as strings
+            given = call.body[name]
+            row[name] = None if given is None else [str(entry) for entry in given]
     row["updated_at"] = stamp(call.account.now())
-    return show(call.account, row)
+    return show(call.account, row, call.user)
 
 
 async def delete_installation(call: Call) -> tuple[int, None]:
@@ -115,10 +141,21 @@ def public_pem(app: App) -> str:
     return app.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-async def public_key(call: Call) -> Response | Row:
+def _app(call: Call) -> App:
+    call.require_agent()
     app = call.account.apps.get(number(call.path["id"]))
     if app is None:
         raise not_found()
+    return app
+
+
+async def show_app(call: Call) -> Row:
+    app = _app(call)
+    return {"id": app.id, "name": app.name, "visibility": "private", "parameters": app.parameters}
+
+
+async def public_key(call: Call) -> Response | Row:
+    app = _app(call)
     if call.request.url.path.endswith(".pem"):
         return PlainTextResponse(public_pem(app), media_type="application/x-pem-file")
     return {"public_key": public_pem(app)}
@@ -135,6 +172,7 @@ def signed_url(account: Account, row: Row, user_id: int, location: str = "nav_ba
         "iat": int(now.timestamp()),
         "nbf": int(now.timestamp()),
         "exp": int((now + SIGNED_URL_LIFE).timestamp()),
+        "cnf": {"jku": f"https://{host}/api/v2/apps/{app.id}/public_key"},
         "context": {"product": "support", "location": location},
         # Two loads within one second would carry equal tokens; the live service's `jti` is not confirmed.
         "qsh": f"{account.next_id('signed_url'):064x}",
@@ -160,36 +198,16 @@ async def open_app(call: Call) -> Response:
     return page
 
 
-async def proxy(call: Call) -> Response:
-    """Zendesk's proxy: fills in secure settings on the server and forwards (facts §13.3)."""
-    row = _installation(call)
-    app, spec = call.account.apps[row["app_id"]], call.body
-    url = str(spec.get("url", ""))
-    if (
-        urlsplit(url).netloc not in app.domain_whitelist
-        and urlsplit(url).hostname not in app.domain_whitelist
-    ):
-        raise Refusal(403, {"error": "DomainNotWhitelisted"})
-    scopes = {p["name"]: p.get("scopes", []) for p in app.parameters}
-
-    def fill(text: str, where: str) -> str:
-        def value(found: re.Match[str]) -> str:
-            name = found[1]
-            return str(row["settings"].get(name, "")) if where in scopes.get(name, []) else found[0]
-
-        return _PLACE.sub(value, text)
-
-    headers = {k: fill(str(v), "header") for k, v in (spec.get("headers") or {}).items() if "_" not in k}
-    data = spec.get("data")
-    async with httpx2.AsyncClient(trust_env=False, timeout=20.0) as client:
-        answer = await client.request(
-            str(spec.get("type", "GET")),
-            fill(url, "url"),
-            headers=headers,
-            content=fill(data, "body").encode() if isinstance(data, str) else None,
-        )
-    kept = {k: v for k, v in answer.headers.items() if k in ("content-type", "retry-after", "etag")}
-    return Response(answer.content, answer.status_code, headers=kept)
+async def notify(call: Call) -> tuple[int, None]:
+    """Fire an event in open iframes; here it is kept for the control API's snapshot."""
+    call.require_agent()
+    if len(json.dumps(call.body)) > NOTIFICATION_BYTES:
+        raise Refusal(413, {"error": "PayloadTooLarge", "description": "The body is larger than 1 MB"})
+    if number(call.body.get("app_id")) not in call.account.apps:
+        raise not_found()
+    kept = {k: call.body.get(k) for k in ("app_id", "event", "body", "agent_id")}
+    call.account.streams["app_notifications"].append({**kept, "at": stamp(call.account.now())})
+    return 204, None
 
 
 ROUTES = [
@@ -198,8 +216,9 @@ ROUTES = [
     endpoint("GET", "apps/installations/{id:int}", show_installation),
     endpoint("PUT", "apps/installations/{id:int}", update_installation),
     endpoint("DELETE", "apps/installations/{id:int}", delete_installation),
+    endpoint("GET", "apps/{id:int}", show_app),
     endpoint("GET", "apps/{id:int}/public_key", public_key),
     endpoint("GET", "apps/{id:int}/public_key.pem", public_key),
     endpoint("GET", "agent/apps/{id:int}", open_app, api=False),
-    endpoint("POST", "proxy/apps/{id:int}", proxy, api=False),
+    endpoint("POST", "apps/notify", notify),
 ]

@@ -21,9 +21,9 @@ from libs.zendesk.errors import (
     RecordNotFoundError,
     UpdateConflictError,
 )
-from tools.zendesk_simulator.delivery import sign
 from tools.zendesk_simulator.server import build_app
 from tools.zendesk_simulator.state import World
+from tools.zendesk_simulator.webhook_request import sign
 
 SPEC = {
     "subdomain": "acme",
