@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -60,6 +61,18 @@ class DataKeys(Protocol):
         """Go through every key."""
         ...
 
+    async def now(self) -> datetime:
+        """Return the instant on the clock that dates keys."""
+        ...
+
+    def aged(self, before: datetime) -> AsyncIterator[StoredKey]:
+        """Go through the current keys that were made before an instant."""
+        ...
+
+    def retired(self, seconds: float) -> AsyncIterator[StoredKey]:
+        """Go through the keys whose successor is at least so old."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:
@@ -67,15 +80,22 @@ class _Row:
     purpose: str
     id: bytes
     wrapped: bytes
+    made_at: datetime
     current: bool = True
     writes: int = 0
+    replaced_at: datetime | None = None
 
 
 class MemoryDataKeys:
-    """Data keys in memory."""
+    """Data keys in memory.
 
-    def __init__(self) -> None:
+    Args:
+        now: the clock that dates keys.
+    """
+
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._rows: dict[tuple[str, bytes], _Row] = {}
+        self._now = now
 
     async def current(self, account: str, purpose: str) -> StoredKey | None:
         found = (
@@ -96,8 +116,8 @@ class MemoryDataKeys:
             return present
         if present is not None:
             key = (account, present.id)
-            self._rows[key] = replace(self._rows[key], current=False)
-        row = _Row(account, purpose, key_id, wrapped)
+            self._rows[key] = replace(self._rows[key], current=False, replaced_at=self._now())
+        row = _Row(account, purpose, key_id, wrapped, self._now())
         self._rows[account, key_id] = row
         return row
 
@@ -135,3 +155,17 @@ class MemoryDataKeys:
     async def all(self) -> AsyncIterator[StoredKey]:
         for row in list(self._rows.values()):
             yield row
+
+    async def now(self) -> datetime:
+        return self._now()
+
+    async def aged(self, before: datetime) -> AsyncIterator[StoredKey]:
+        for row in list(self._rows.values()):
+            if row.current and row.made_at < before:
+                yield row
+
+    async def retired(self, seconds: float) -> AsyncIterator[StoredKey]:
+        end = self._now() - timedelta(seconds=seconds)
+        for row in list(self._rows.values()):
+            if row.replaced_at is not None and row.replaced_at <= end:
+                yield row

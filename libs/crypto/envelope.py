@@ -13,6 +13,7 @@ import secrets
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -49,7 +50,8 @@ __all__ = [
 OVERHEAD_BYTES = 1 + ID_BYTES + NONCE_BYTES + 16
 ROTATE_AT_WRITES = 2**31
 _RESERVED_WRITES = 1024
-_CACHE_SECONDS = 300.0
+CACHE_SECONDS = 300.0
+"""How long a process may know a data key, and write under it, without asking the store."""
 _CACHE_KEYS = 1000
 
 
@@ -65,6 +67,11 @@ class _Writing:
     key_id: bytes
     left: int
     until: float
+
+
+def key_id_of(ciphertext: bytes) -> bytes:
+    """Return the id of the data key that a ciphertext is sealed under."""
+    return ciphertext[1 : 1 + ID_BYTES]
 
 
 class Envelope:
@@ -106,7 +113,7 @@ class Envelope:
         """
         if len(ciphertext) < OVERHEAD_BYTES or ciphertext[:1] != FORMAT:
             raise InvalidCiphertextError
-        key_id = ciphertext[1 : 1 + ID_BYTES]
+        key_id = key_id_of(ciphertext)
         ready = await self._open_key(account, key_id)
         if ready.purpose != purpose:
             raise InvalidCiphertextError
@@ -123,6 +130,15 @@ class Envelope:
         self._writing.pop((account, purpose), None)
         return fresh.id
 
+    async def renew(self, before: datetime) -> int:
+        """Make a new data key wherever the current one is older than `before`; returns how many. Safe to repeat."""
+        renewed = 0
+        async for key in self._data_keys.aged(before):
+            fresh = await self._new_key(key.account, key.purpose, replaces=key.id)
+            self._writing.pop((key.account, key.purpose), None)
+            renewed += fresh.id != key.id
+        return renewed
+
     async def rewrap_all(self) -> int:
         """Wrap every data key under the provider's current key; returns how many changed. Safe to repeat."""
         changed = 0
@@ -134,10 +150,15 @@ class Envelope:
             changed += await self._data_keys.rewrap(key.account, key.id, key.wrapped, wrapped)
         return changed
 
+    async def drop(self, account: str, key_id: bytes) -> bool:
+        """Remove a data key that is no longer current and that nothing is sealed under; False when it is current."""
+        self._ready.pop((account, key_id), None)
+        return await self._data_keys.drop(account, key_id)
+
     async def shred(self, account: str, purpose: str | None = None) -> list[bytes]:
         """Destroy an account's data keys (of one purpose, or all); returns their ids for the receipt.
 
-        Other replicas must `forget` the account too; at the latest after 5 minutes they have.
+        Other replicas must `forget` the account too; at the latest after CACHE_SECONDS they have.
         """
         gone = await self._data_keys.shred(account, purpose)
         self.forget(account)
@@ -162,7 +183,7 @@ class Envelope:
         if await self._data_keys.reserve(account, present.id, _RESERVED_WRITES) > self._rotate_at_writes:
             present = await self._new_key(account, purpose, replaces=present.id)
             await self._data_keys.reserve(account, present.id, _RESERVED_WRITES)
-        self._writing[place] = _Writing(present.id, _RESERVED_WRITES - 1, time.monotonic() + _CACHE_SECONDS)
+        self._writing[place] = _Writing(present.id, _RESERVED_WRITES - 1, time.monotonic() + CACHE_SECONDS)
         return present.id
 
     async def _new_key(self, account: str, purpose: str, *, replaces: bytes | None) -> StoredKey:
@@ -180,7 +201,7 @@ class Envelope:
             self._ready.pop(place, None)
             raise InvalidCiphertextError
         data_key = await self._provider.unwrap(stored.wrapped, account, stored.purpose)
-        ready = _Ready(AESGCM(data_key), stored.purpose, time.monotonic() + _CACHE_SECONDS)
+        ready = _Ready(AESGCM(data_key), stored.purpose, time.monotonic() + CACHE_SECONDS)
         self._ready[place] = ready
         while len(self._ready) > _CACHE_KEYS:
             self._ready.popitem(last=False)

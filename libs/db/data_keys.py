@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     DateTime,
     LargeBinary,
     MetaData,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     delete,
     func,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -143,11 +146,36 @@ class SqlDataKeys:
         async with self._database.transaction() as connection:
             return list((await connection.execute(statement.returning(_KEYS.c.id))).scalars())
 
-    async def all(self) -> AsyncIterator[SqlStoredKey]:
+    def all(self) -> AsyncIterator[SqlStoredKey]:
+        return self._walk(true())
+
+    async def now(self) -> datetime:
+        async with self._database.transaction(read_only=True) as connection:
+            found: datetime = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
+            return found
+
+    def aged(self, before: datetime) -> AsyncIterator[SqlStoredKey]:
+        return self._walk(_KEYS.c.current & (_KEYS.c.created_at < before))
+
+    def retired(self, seconds: float) -> AsyncIterator[SqlStoredKey]:
+        newer = _KEYS.alias("newer")
+        successor = (
+            select(func.min(newer.c.created_at))
+            .where(
+                newer.c.account == _KEYS.c.account,
+                newer.c.purpose == _KEYS.c.purpose,
+                newer.c.created_at > _KEYS.c.created_at,
+            )
+            .scalar_subquery()
+        )
+        end = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+        return self._walk(~_KEYS.c.current & (successor <= end))
+
+    async def _walk(self, condition: ColumnElement[bool]) -> AsyncIterator[SqlStoredKey]:
         last: tuple[str, bytes] = ("", b"")
         while True:
             after = (_KEYS.c.account > last[0]) | ((_KEYS.c.account == last[0]) & (_KEYS.c.id > last[1]))
-            query = _SELECT.where(after).order_by(_KEYS.c.account, _KEYS.c.id).limit(_PAGE)
+            query = _SELECT.where(condition, after).order_by(_KEYS.c.account, _KEYS.c.id).limit(_PAGE)
             async with self._database.transaction(read_only=True) as connection:
                 page = [SqlStoredKey(*row) for row in await connection.execute(query)]
             for key in page:

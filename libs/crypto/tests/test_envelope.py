@@ -14,6 +14,7 @@ from libs.crypto.envelope import (
     InvalidCiphertextError,
     KeyProviderError,
     LocalKeyProvider,
+    key_id_of,
     new_key_text,
 )
 from libs.crypto.key_providers import coded, kek_id
@@ -164,3 +165,27 @@ def test_unusable_keys_are_told_by_their_place_and_never_shown(text: str) -> Non
         EnvironmentKeyProvider("KEKS", {"KEKS": text})
 
     assert not text or text not in str(caught.value)
+
+
+async def test_every_data_key_of_an_earlier_day_is_renewed_once(
+    keys: MemoryDataKeys, envelope: Envelope
+) -> None:
+    before = [await envelope.seal(*PLACE, b"a"), await envelope.seal("acc-2", *PLACE[1:], b"b")]
+    day = await keys.now()
+
+    assert [await envelope.renew(day) for _ in range(2)] == [2, 0]
+
+    after = [await envelope.seal(*PLACE, b"a"), await envelope.seal("acc-2", *PLACE[1:], b"b")]
+    assert not {key_id_of(sealed) for sealed in before} & {key_id_of(sealed) for sealed in after}
+    assert await envelope.open(*PLACE, before[0]) == b"a"
+
+
+async def test_a_data_key_is_dropped_when_it_is_old_and_never_while_it_is_current(envelope: Envelope) -> None:
+    old = key_id_of(await envelope.seal(*PLACE, b"x"))
+    assert not await envelope.drop("acc-1", old)
+    await envelope.rotate("acc-1", "oauth")
+    sealed = await envelope.seal(*PLACE, b"y")
+
+    assert await envelope.drop("acc-1", old)
+    assert not await envelope.drop("acc-1", key_id_of(sealed))
+    assert await envelope.open(*PLACE, sealed) == b"y"

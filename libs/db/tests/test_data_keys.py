@@ -1,10 +1,11 @@
 """One conformance suite for the store of data keys, over memory and SQL."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
-from libs.crypto.data_keys import DataKeys, MemoryDataKeys
+from libs.crypto.data_keys import DataKeys, MemoryDataKeys, StoredKey
 from libs.crypto.envelope import Envelope, LocalKeyProvider
 from libs.db.data_keys import SqlDataKeys
 from libs.db.engine import Database
@@ -98,3 +99,29 @@ async def test_an_envelope_seals_and_shreds_over_it(keys: DataKeys) -> None:
 
     assert [await two.open(*place, sealed[0]), await one.open(*place, sealed[1])] == [b"a", b"b"]
     assert sealed[0][1:17] == sealed[1][1:17]
+
+
+async def ids(found: AsyncIterator[StoredKey]) -> set[tuple[str, bytes]]:
+    return {(stored.account, stored.id) async for stored in found}
+
+
+async def test_current_keys_are_told_by_their_age(keys: DataKeys) -> None:
+    await keys.add("aged", "oauth", key(1), b"w", None)
+    await keys.add("aged", "oauth", key(2), b"w", key(1))
+    between = await keys.now()
+    await keys.add("aged", "contact", key(3), b"w", None)
+
+    assert ("aged", key(2)) in await ids(keys.aged(between))
+    found = {place for place in await ids(keys.aged(await keys.now())) if place[0] == "aged"}
+    assert found == {("aged", key(2)), ("aged", key(3))}
+
+
+async def test_retired_keys_are_told_by_the_age_of_their_successor(keys: DataKeys) -> None:
+    await keys.add("retired", "oauth", key(1), b"w", None)
+    await keys.add("retired", "contact", key(2), b"w", None)
+    assert not {place for place in await ids(keys.retired(0)) if place[0] == "retired"}
+
+    await keys.add("retired", "oauth", key(3), b"w", key(1))
+
+    assert {place for place in await ids(keys.retired(0)) if place[0] == "retired"} == {("retired", key(1))}
+    assert not {place for place in await ids(keys.retired(3600)) if place[0] == "retired"}
