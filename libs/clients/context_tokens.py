@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from libs.clients.channels import Channels
+from libs.crypto.revocations import Revocations
 from libs.kernel.clock import Clock
 from libs.kernel.ids import AccountId, account_name
 from setlist.auth.v1 import auth_service_pb2 as messages
@@ -34,6 +35,14 @@ class Person:
     session_token: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    since: datetime
+    token: str = field(repr=False)
+    account: AccountId
+    generation: int
+
+
 class ContextTokens:
     """Fetches and caches context tokens.
 
@@ -41,13 +50,17 @@ class ContextTokens:
         channels: to auth.
         service: our own name: the job in whose name we act.
         clock: token times.
+        revocations: what is revoked, so that nobody is sent with a token that is dead already.
     """
 
-    def __init__(self, channels: Channels, service: str, clock: Clock) -> None:
+    def __init__(
+        self, channels: Channels, service: str, clock: Clock, revocations: Revocations | None = None
+    ) -> None:
         self._channels = channels
         self._service = service
         self._clock = clock
-        self._cache: OrderedDict[tuple[object, str], tuple[datetime, str, AccountId]] = OrderedDict()
+        self._revocations = revocations
+        self._cache: OrderedDict[tuple[object, str], _Known] = OrderedDict()
         self._asking: dict[tuple[object, str], tuple[asyncio.Lock, int]] = {}
 
     async def job(self, account: AccountId, audience: str) -> Metadata:
@@ -78,16 +91,19 @@ class ContextTokens:
         async with self._alone(key):
             known = self._cache.get(key)
             now = self._clock.now()
-            if known is not None and now - REUSE < known[0] <= now:
-                return known[1], known[2]
+            if known is not None and now - REUSE < known.since <= now and self._alive(known):
+                return known.token, known.account
             stub = AuthServiceStub(self._channels.to("auth", [AUTH]))
             answer = await stub.ExchangeContext(request)
             account = AccountId(answer.account.removeprefix("accounts/"))
-            self._cache[key] = (now, answer.context_token, account)
+            self._cache[key] = _Known(now, answer.context_token, account, answer.generation)
             self._cache.move_to_end(key)
             while len(self._cache) > _MAXIMUM:
                 self._cache.popitem(last=False)
             return answer.context_token, account
+
+    def _alive(self, known: _Known) -> bool:
+        return self._revocations is None or known.generation >= self._revocations.generation(known.account)
 
     @contextlib.asynccontextmanager
     async def _alone(self, key: tuple[object, str]) -> AsyncIterator[None]:

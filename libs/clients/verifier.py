@@ -10,6 +10,7 @@ from libs.clients.channels import Channels
 from libs.crypto.context import ContextVerifier
 from libs.crypto.key_source import KeySource
 from libs.crypto.keys import KeySet
+from libs.crypto.revocations import Revocations
 from libs.kernel.clock import Clock
 from libs.kernel.errors import DependencyUnavailableError
 from libs.rpc.identity import VerifiedContext
@@ -44,10 +45,13 @@ class ContextKeys:
         source: of the keys; in a process `keys_of_auth`.
         issuer: exact value of `iss`.
         clock: token times.
+        revocations: what is revoked; None checks no generation.
     """
 
-    def __init__(self, source: KeySource, issuer: str, clock: Clock) -> None:
-        self._verifier = ContextVerifier(source, issuer, clock)
+    def __init__(
+        self, source: KeySource, issuer: str, clock: Clock, revocations: Revocations | None = None
+    ) -> None:
+        self._verifier = ContextVerifier(source, issuer, clock, revocations=revocations)
 
     async def verify(self, token: str, audience: str) -> VerifiedContext:
         claims = await self._verifier.verify(token, audience)
@@ -58,6 +62,7 @@ class ContextKeys:
             claims.peer,
             claims.role,
             claims.custom_role_id,
+            self._verifier.stale,
         )
 
     async def probe(self) -> str | None:

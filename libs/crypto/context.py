@@ -1,4 +1,4 @@
-"""Verifying context tokens in a service: no call per token, keys from auth, successes cached."""
+"""Verifying context tokens in a service: no call per token, keys and revocations from auth, successes cached."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from datetime import timedelta
 
 from libs.crypto.errors import InvalidTokenError
 from libs.crypto.key_source import KeySource, ReloadingKeySet
-from libs.crypto.keys import KeySet
-from libs.crypto.success_cache import SuccessCache
-from libs.crypto.tokens import Claims, MinimumGeneration, Profile, context_profile, verify
+from libs.crypto.revocations import Freshness, Revocations
+from libs.crypto.success_cache import Success, SuccessCache
+from libs.crypto.tokens import Claims, Profile, context_profile, verify
 from libs.kernel.clock import Clock
+from libs.kernel.errors import DependencyUnavailableError
 
 
 class ContextVerifier:
@@ -22,7 +23,7 @@ class ContextVerifier:
         source: asks auth for the key set of context tokens.
         issuer: exact value of `iss`.
         clock: token times and key ages.
-        minimum_generation: what is revoked, from the revocation feed; None checks no generation.
+        revocations: what is revoked, kept by whoever follows the feed; None checks no generation.
         cache_size: successes kept.
     """
 
@@ -32,26 +33,41 @@ class ContextVerifier:
         issuer: str,
         clock: Clock,
         *,
-        minimum_generation: MinimumGeneration | None = None,
+        revocations: Revocations | None = None,
         cache_size: int = 10_000,
     ) -> None:
         self._issuer = issuer
         self._clock = clock
-        self._minimum_generation = minimum_generation
         self._cache = SuccessCache(cache_size)
         self._profiles: dict[str, Profile] = {}
         self.keys = ReloadingKeySet(source, clock)
+        self.revocations = revocations
+        if revocations is not None:
+            revocations.on_revoked(self._cache.forget)
+            revocations.on_key_set(self.keys.changed)
 
     @property
     def key_age(self) -> timedelta | None:
         """How old the key set is; None when there is none."""
         return self.keys.age
 
+    @property
+    def stale(self) -> bool:
+        """Whether a token may have been revoked without our knowing: the feed is cut."""
+        return self.revocations is not None and self.revocations.freshness is Freshness.STALE
+
     async def probe(self) -> str | None:
-        """Return why no token can be verified now, None when they can; for readiness."""
+        """Return why no token can be verified now, None when they can; for readiness.
+
+        A feed that is cut later does not make a service unready: it refuses what needs certainty, call by call.
+        """
         if self.keys.age is None:
             await self.keys.reload()
-        return self.keys.problem if self.keys.age is None else None
+        if self.keys.age is None:
+            return self.keys.problem
+        if self.revocations is not None and self.revocations.freshness is Freshness.UNKNOWN:
+            return "what is revoked is not known yet"
+        return None
 
     async def watch(self) -> None:
         """Keep the keys fresh, for ever; a background task of the process."""
@@ -62,31 +78,38 @@ class ContextVerifier:
 
         Raises:
             InvalidTokenError: for whatever cause (an UnauthenticatedError).
-            DependencyUnavailableError: there is no key set to verify with.
+            DependencyUnavailableError: there is no key set to verify with, or what is revoked is not known yet.
         """
-        keys = await self.keys.current()
-        now = self._clock.now()
-        if (known := self._cache.get(token, audience, now)) is not None:
-            self._recheck(known, keys, token, audience)
-            return known
+        revocations, now = self.revocations, self._clock.now()
+        if revocations is not None and not revocations.begun:
+            raise DependencyUnavailableError("what is revoked is not known yet", retry_after_seconds=1.0)
+        keys = self.keys.fresh(now) or await self.keys.current()
+        known = self._cache.get(token, audience, now)
+        if known is not None:
+            if known.keys is not keys and known.kid not in keys:
+                self._cache.drop(token, audience)
+                raise InvalidTokenError("unknown_kid", kid=known.kid)
+            if revocations is not None and (
+                known.kid in revocations.distrusted
+                or known.generation < revocations.generations.get(known.account, 0)
+            ):
+                self._cache.drop(token, audience)
+                raise InvalidTokenError("revoked", kid=known.kid)
+            return known.claims
         try:
-            claims = verify(token, keys, self._profile(audience), now, self._minimum_generation)
+            claims = verify(token, keys, self._profile(audience), now)
         except InvalidTokenError as error:
             if error.cause == "unknown_kid":
                 self.keys.unknown_kid()
             raise
-        self._cache.put(token, audience, claims, now)
+        if revocations is not None and (
+            claims.kid in revocations.distrusted or claims.generation < revocations.generation(claims.account)
+        ):
+            raise InvalidTokenError("revoked", kid=claims.kid)
+        self._cache.put(token, audience, Success.of(claims, keys, now))
         return claims
 
     def _profile(self, audience: str) -> Profile:
         if audience not in self._profiles:
             self._profiles[audience] = context_profile(self._issuer, audience)
         return self._profiles[audience]
-
-    def _recheck(self, claims: Claims, keys: KeySet, token: str, audience: str) -> None:
-        trusted = claims.kid in keys
-        least = self._minimum_generation
-        if trusted and (least is None or claims.generation >= least(claims.account, claims.installation)):
-            return
-        self._cache.forget(token, audience)
-        raise InvalidTokenError("revoked" if trusted else "unknown_kid", kid=claims.kid)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from libs.crypto.errors import InvalidKeySetError
@@ -19,6 +19,7 @@ from libs.kernel.clock import Clock
 from libs.kernel.errors import DependencyUnavailableError, SetlistError
 
 _TRY_AGAIN_SECONDS: Final = 2.0
+_ZERO: Final = timedelta(0)
 
 KeySource = Callable[[], Awaitable[KeySet | str | bytes | Mapping[str, object]]]
 """Asks for the key set: a JWK Set document, or a set that is read already. May raise anything."""
@@ -51,8 +52,10 @@ class ReloadingKeySet:
         self._early_interval = early_interval
         self._keys: KeySet | None = None
         self._loaded_at: datetime | None = None
+        self._reload_at = datetime.min.replace(tzinfo=UTC)
         self._asked_at: datetime | None = None
         self._request: asyncio.Task[None] | None = None
+        self._changed = False
         self.problem: str | None = "no key set was loaded yet"
 
     @property
@@ -60,23 +63,41 @@ class ReloadingKeySet:
         """How old the set is, for metrics and readiness; None when there is none."""
         return None if self._loaded_at is None else self._clock.now() - self._loaded_at
 
+    def fresh(self, now: datetime) -> KeySet | None:
+        """Return the set while it is young enough not to be asked for again, else None."""
+        since = self._loaded_at
+        return self._keys if since is not None and since <= now < self._reload_at else None
+
     async def current(self) -> KeySet:
         """Return a set that may serve; ask for one, and wait, only when there is none.
 
         Raises:
             DependencyUnavailableError: there is none.
         """
-        if self._keys is None or not self._fits(self._refuse_after):
+        if (keys := self.fresh(self._clock.now())) is not None:
+            return keys
+        keys = self._keys
+        if keys is None or not self._fits(self._refuse_after):
             await self.reload()
             if self._keys is None or not self._fits(self._refuse_after):
                 raise DependencyUnavailableError("the key set of the token issuer cannot be had")
-        elif not self._fits(self._reload_after):
-            self._ask_again()
-        return self._keys
+            return self._keys
+        self._ask_again()
+        return keys
 
     def unknown_kid(self) -> None:
         """Ask in the background whether there are new keys; at most once per `early_interval`."""
         self._ask_again()
+
+    def changed(self) -> None:
+        """Ask in the background: the issuer says that the set is another one now.
+
+        A request that is under way may have been answered before the change, so another one follows it.
+        """
+        if self._request is not None and not self._request.done():
+            self._changed = True
+        else:
+            self._begin()
 
     async def reload(self) -> None:
         """Ask now; callers at the same time share one request. A failure keeps the old set."""
@@ -91,7 +112,7 @@ class ReloadingKeySet:
 
     def _fits(self, limit: timedelta) -> bool:
         age = self.age
-        return age is not None and timedelta(0) <= age < limit
+        return age is not None and _ZERO <= age < limit
 
     def _ask_again(self) -> None:
         now = self._clock.now()
@@ -105,6 +126,12 @@ class ReloadingKeySet:
         return self._request
 
     async def _ask(self) -> None:
+        await self._ask_once()
+        while self._changed:
+            self._changed = False
+            await self._ask_once()
+
+    async def _ask_once(self) -> None:
         try:
             answer = await self._source()
             self._keys = answer if isinstance(answer, KeySet) else KeySet.from_jwks(answer)
@@ -116,4 +143,5 @@ class ReloadingKeySet:
             self.problem = f"the issuer's key set cannot be had: {type(error).__name__}"
         else:
             self._loaded_at = self._clock.now()
+            self._reload_at = self._loaded_at + self._reload_after
             self.problem = None

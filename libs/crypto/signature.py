@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from jwt.algorithms import get_default_algorithms
 
 from libs.crypto.errors import InvalidTokenError
@@ -18,17 +22,16 @@ _FOREIGN_REFUSED = frozenset({"crit", "b64", "zip", "enc"})
 _MAX_KID = 256
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
+_headers: dict[bytes, dict[str, object]] = {}
+"""Headers of tokens whose signature held, by their text: all tokens of a key have the same one."""
+_MAX_HEADERS = 64
+
 _pyjwt = get_default_algorithms()
-_VERIFIERS = {
-    "ES256": _pyjwt["ES256"],
-    "EdDSA": _pyjwt["EdDSA"],
-    "Ed25519": _pyjwt["EdDSA"],
-    "RS256": _pyjwt["RS256"],
-}
+_VERIFIERS = {"EdDSA": _pyjwt["EdDSA"], "Ed25519": _pyjwt["EdDSA"], "RS256": _pyjwt["RS256"]}
+_ES256 = ECDSA(SHA256())
 
 
-@dataclass(frozen=True, slots=True)
-class SignedText:
+class SignedText(NamedTuple):
     """A token whose signature holds; its claims are not yet checked."""
 
     header: dict[str, object]
@@ -52,22 +55,26 @@ def verify_signature(
     Raises:
         InvalidTokenError: whose cause says which rule refused.
     """
-    parts = take_apart(text, max_bytes)
+    parts = take_apart(text, max_bytes, _headers)
     algorithm = _algorithm(parts, algorithms, own=own)
     kid = _kid(parts, own=own)
     key = keys.find(kid)
     if key is None:
         raise InvalidTokenError("unknown_kid", kid=kid)
-    _check_key(key, algorithm)
-    _check_form(parts.signature, algorithm, key)
-    if not _VERIFIERS[algorithm].verify(parts.signing_input, key.key, parts.signature):
+    if key.algorithm != algorithm:  # bound again at the moment of use
+        raise InvalidTokenError("key_algorithm", kid=key.kid)
+    if not _holds(parts, algorithm, key):
         raise InvalidTokenError("signature", kid=kid)
+    if parts.header_text not in _headers:
+        if len(_headers) >= _MAX_HEADERS:
+            _headers.clear()
+        _headers[parts.header_text] = parts.header
     return SignedText(parts.header, parts.payload, key.kid)
 
 
 def _algorithm(parts: TokenText, algorithms: AbstractSet[str], *, own: bool) -> str:
     members = parts.header.keys()
-    if (own and members != _OWN_MEMBERS) or members & _FOREIGN_REFUSED:
+    if members != _OWN_MEMBERS if own else members & _FOREIGN_REFUSED:
         raise InvalidTokenError("header")
     algorithm = parts.header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in algorithms or algorithm not in ALGORITHMS:
@@ -84,20 +91,22 @@ def _kid(parts: TokenText, *, own: bool) -> str | None:
     return kid
 
 
-def _check_key(key: VerificationKey, algorithm: str) -> None:
-    """Bind key and algorithm again at the moment of use."""
-    if key.algorithm != algorithm:
-        raise InvalidTokenError("key_algorithm", kid=key.kid)
-    check_strength(algorithm, key.key)
-
-
-def _check_form(signature: bytes, algorithm: str, key: VerificationKey) -> None:
+def _holds(parts: TokenText, algorithm: str, key: VerificationKey) -> bool:
+    """Check the signature's form, then the signature."""
+    signature, public = parts.signature, key.key
     length = 64
-    if algorithm == "RS256" and isinstance(key.key, RSAPublicKey):
-        length = (key.key.key_size + 7) // 8
+    if algorithm == "RS256" and isinstance(public, RSAPublicKey):
+        length = (public.key_size + 7) // 8
     if len(signature) != length:
         raise InvalidTokenError("signature_form", kid=key.kid)
-    if algorithm == "ES256":
-        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-        if not (0 < r < _P256_ORDER and 0 < s < _P256_ORDER):
-            raise InvalidTokenError("signature_form", kid=key.kid)
+    if algorithm != "ES256":
+        check_strength(algorithm, public)
+        return _VERIFIERS[algorithm].verify(parts.signing_input, public, signature)
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    if not (0 < r < _P256_ORDER and 0 < s < _P256_ORDER) or not isinstance(public, EllipticCurvePublicKey):
+        raise InvalidTokenError("signature_form", kid=key.kid)
+    try:  # what PyJWT does, without taking r and s apart a second time; a test compares the two
+        public.verify(encode_dss_signature(r, s), parts.signing_input, _ES256)
+    except InvalidSignature:
+        return False
+    return True

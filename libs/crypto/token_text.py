@@ -9,21 +9,22 @@ import base64
 import binascii
 import json
 import math
-import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from libs.crypto.errors import InvalidTokenError
 
-_ALPHABET = re.compile(r"[A-Za-z0-9_.\-]*", re.ASCII)
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 _TO_STANDARD = bytes.maketrans(b"-_+/", b"+/!!")
-_CANONICAL_END = {2: frozenset("AQgw"), 3: frozenset("AEIMQUYcgkosw048")}  # their unused bits are zero
+_CANONICAL_END = {2: b"AQgw", 3: b"AEIMQUYcgkosw048"}  # their unused bits are zero
 _PADDING = (b"", b"", b"==", b"=")
 _MAX_DEPTH = 16
 _MAX_DIGITS = 19
+_SHAPE = bytes.maketrans(b"123456789{", b"000000000[")
+_LONG_RUN = b"0" * (_MAX_DIGITS + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenText:
+class TokenText(NamedTuple):
     """A token taken apart, not yet believed.
 
     Attributes:
@@ -31,30 +32,40 @@ class TokenText:
         payload: its bytes, unparsed.
         signing_input: the received bytes `header.payload`.
         signature: its bytes.
+        header_text: the first segment as received.
     """
 
     header: dict[str, object]
     payload: bytes
     signing_input: bytes
     signature: bytes
+    header_text: bytes
 
 
-def take_apart(text: str, max_bytes: int) -> TokenText:
+def take_apart(text: str, max_bytes: int, headers: Mapping[bytes, dict[str, object]]) -> TokenText:
     """Return the parts of a compact JWS.
+
+    Args:
+        text: as received.
+        max_bytes: longer texts are refused unread.
+        headers: what first segments say that were parsed before.
 
     Raises:
         InvalidTokenError: `too_long`, `alphabet`, `segments`, `base64` or `json`.
     """
     if len(text) > max_bytes:
         raise InvalidTokenError("too_long")
-    if not _ALPHABET.fullmatch(text):
+    if not text.isascii() or (raw := text.encode("ascii")).translate(None, _ALPHABET):
         raise InvalidTokenError("alphabet")
-    segments = text.split(".")
+    segments = raw.split(b".")
     if len(segments) != 3 or not segments[0] or not segments[2]:
         raise InvalidTokenError("segments")
-    header, payload, signature = (decode_segment(segment) for segment in segments)
-    signing_input = text[: len(segments[0]) + 1 + len(segments[1])].encode("ascii")
-    return TokenText(parse_object(header), payload, signing_input, signature)
+    first, second, third = segments
+    header = headers.get(first)
+    if header is None:
+        header = parse_object(_decode(first))
+    signing_input = raw[: len(first) + 1 + len(second)]
+    return TokenText(header, _decode(second), signing_input, _decode(third), first)
 
 
 def decode_segment(segment: str) -> bytes:
@@ -63,12 +74,18 @@ def decode_segment(segment: str) -> bytes:
     Raises:
         InvalidTokenError: `base64` when another text would mean the same bytes, or none.
     """
+    try:
+        return _decode(segment.encode("ascii"))
+    except UnicodeEncodeError as error:
+        raise InvalidTokenError("base64") from error
+
+
+def _decode(segment: bytes) -> bytes:
     rest = len(segment) % 4
-    if rest == 1 or (rest and segment[-1] not in _CANONICAL_END[rest]):
+    if rest and (rest == 1 or segment[-1] not in _CANONICAL_END[rest]):
         raise InvalidTokenError("base64")
     try:
-        standard = segment.encode("ascii").translate(_TO_STANDARD)
-        return binascii.a2b_base64(standard + _PADDING[rest], strict_mode=True)
+        return binascii.a2b_base64(segment.translate(_TO_STANDARD) + _PADDING[rest], strict_mode=True)
     except ValueError as error:
         raise InvalidTokenError("base64") from error
 
@@ -88,12 +105,19 @@ def parse_object(data: bytes) -> dict[str, object]:
         InvalidTokenError: `json`.
     """
     try:
-        value = _DECODER.decode(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        # Python reads integers of any length: only where there is a run of 20 digits is each one looked at.
+        shape = data.translate(_SHAPE)
+        decoder = _CAREFUL if _LONG_RUN in shape else _DECODER
+        # `decode` looks for blanks around it first, which our own tokens never have.
+        value, end = decoder.raw_decode(text) if text.startswith("{") else (None, 0)
+        if end != len(text):
+            value = decoder.decode(text)
     except (ValueError, RecursionError) as error:
         raise InvalidTokenError("json") from error
     if not isinstance(value, dict):
         raise InvalidTokenError("json")
-    if b"\\u" in data or data.count(b"{") + data.count(b"[") > _MAX_DEPTH:  # else there is nothing to find
+    if b"\\u" in data or shape.count(b"[") > _MAX_DEPTH:  # else there is nothing to find
         _check(value, 1)
     return value
 
@@ -141,6 +165,7 @@ def _check_text(text: str) -> None:
         raise InvalidTokenError("json")
 
 
-_DECODER = json.JSONDecoder(
+_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_refuse, parse_float=_finite)
+_CAREFUL = json.JSONDecoder(
     object_pairs_hook=_members, parse_constant=_refuse, parse_float=_finite, parse_int=_bounded
 )

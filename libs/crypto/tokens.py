@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from libs.crypto.errors import InvalidKeySetError, InvalidTokenError
 from libs.crypto.keys import KeySet, VerificationKey, key_from_pem
@@ -81,8 +81,7 @@ class Profile:
     own: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(NamedTuple):
     """What a verified token says.
 
     Attributes:
@@ -90,8 +89,6 @@ class Claims:
         audience: `aud`, always one.
         subject: `sub`.
         token_id: `jti`; empty for foreign tokens without one.
-        issued_at: `iat`.
-        expires_at: `exp`, without leeway.
         kid: the key that signed it.
         values: every claim, as parsed.
     """
@@ -100,10 +97,21 @@ class Claims:
     audience: str
     subject: str
     token_id: str
-    issued_at: datetime
-    expires_at: datetime
     kid: str | None
-    values: dict[str, object] = field(repr=False)
+    values: dict[str, object]
+
+    def __repr__(self) -> str:
+        return f"Claims({self.token_id}, {self.subject}, {self.audience}, {self.kid})"
+
+    @property
+    def issued_at(self) -> datetime:
+        """When it was issued, `iat`."""
+        return datetime.fromtimestamp(_time(self.values, "iat"), UTC)
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it dies, `exp`, without leeway."""
+        return datetime.fromtimestamp(_time(self.values, "exp"), UTC)
 
     @property
     def account(self) -> AccountId:
@@ -232,17 +240,9 @@ def _claims(values: dict[str, object], kid: str | None, profile: Profile, now: d
         if type(generation) is not int or generation < 0:
             raise InvalidTokenError("generation", kid=kid)
     audience = _audience(values, profile)
-    issued, expires = _times(values, profile, now.timestamp())
-    return Claims(
-        issuer=issuer,
-        audience=audience,
-        subject=subject,
-        token_id=_text(values, "jti") if profile.own or "jti" in values else "",
-        issued_at=datetime.fromtimestamp(issued, UTC),
-        expires_at=datetime.fromtimestamp(expires, UTC),
-        kid=kid,
-        values=values,
-    )
+    _check_times(values, profile, now.timestamp())
+    token_id = _text(values, "jti") if profile.own or "jti" in values else ""
+    return Claims(issuer, audience, subject, token_id, kid, values)
 
 
 def _text(values: dict[str, object], name: str) -> str:
@@ -265,7 +265,7 @@ def _audience(values: dict[str, object], profile: Profile) -> str:
     return given
 
 
-def _times(values: dict[str, object], profile: Profile, now: float) -> tuple[float, float]:
+def _check_times(values: dict[str, object], profile: Profile, now: float) -> None:
     issued, expires = _time(values, "iat"), _time(values, "exp")
     leeway = profile.leeway_seconds
     if now >= expires + leeway:
@@ -277,7 +277,6 @@ def _times(values: dict[str, object], profile: Profile, now: float) -> tuple[flo
         raise InvalidTokenError("life")
     if profile.max_age_seconds is not None and now > issued + profile.max_age_seconds + leeway:
         raise InvalidTokenError("age")
-    return issued, expires
 
 
 def _time(values: dict[str, object], name: str) -> float:

@@ -20,6 +20,7 @@ class VerifiedContext:
         peer: service account that the token was made for.
         role: admin, agent or end_user; None for services.
         custom_role_id: the agent's custom role.
+        stale: it may have been revoked without our knowing, because the feed of revocations is cut.
     """
 
     account: AccountId
@@ -28,6 +29,7 @@ class VerifiedContext:
     peer: str
     role: str | None = None
     custom_role_id: int | None = None
+    stale: bool = False
 
 
 class ContextVerifier(Protocol):

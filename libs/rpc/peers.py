@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +18,14 @@ class MethodRule:
         peers: service accounts, compared whole.
         context: whether a context token is demanded.
         users: whether a person may act; False = only `service:*` subjects.
+        stale: whether it is answered, flagged, while it cannot be known what was revoked; so are reads
+            (`NO_SIDE_EFFECTS`), never writes.
     """
 
     peers: frozenset[str]
     context: bool = True
     users: bool = True
+    stale: bool = False
 
 
 PeerTable: TypeAlias = Mapping[str, MethodRule]
@@ -37,8 +41,17 @@ def rules(
     service: ServiceDescriptor, methods: Iterable[str], *peers: str, context: bool = True, users: bool = True
 ) -> dict[str, MethodRule]:
     """Return the same rule for several methods of a service."""
-    rule = MethodRule(frozenset(peers), context, users)
-    return {f"/{service.full_name}/{method}": rule for method in methods}
+    return {
+        f"/{service.full_name}/{method}": MethodRule(
+            frozenset(peers), context, users, stale=_reads(service, method)
+        )
+        for method in methods
+    }
+
+
+def _reads(service: ServiceDescriptor, method: str) -> bool:
+    found = service.methods_by_name.get(method)
+    return found is not None and found.GetOptions().idempotency_level == MethodOptions.NO_SIDE_EFFECTS
 
 
 def check_complete(table: PeerTable, services: Iterable[ServiceDescriptor]) -> list[str]:

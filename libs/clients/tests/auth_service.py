@@ -44,6 +44,10 @@ class Auth(AuthServiceServicer):
         self.gate = asyncio.Event()
         self.gate.set()
         self.refuses = False
+        self.generation = 1
+        self.watched: list[int] = []
+        self.streams: list[asyncio.Queue[messages.WatchRevocationsResponse | None]] = []
+        self.watching = asyncio.Event()
         self._numbers = itertools.count(1)
 
     async def ExchangeContext(
@@ -62,15 +66,31 @@ class Auth(AuthServiceServicer):
             "sub": f"service:{request.job}" if request.job else "user:7",
             "tid": account.removeprefix("accounts/"),
             "ins": "1",
-            "gen": 1,
+            "gen": self.generation,
             "peer": request.job or "edge",
             "jti": str(next(self._numbers)),
             "iat": now,
             "exp": now + 60,
         }
         return messages.ExchangeContextResponse(
-            context_token=self.signer.sign(values, CONTEXT_TYP), account=account
+            context_token=self.signer.sign(values, CONTEXT_TYP), account=account, generation=self.generation
         )
+
+    async def WatchRevocations(
+        self, request: messages.WatchRevocationsRequest, context: Any
+    ) -> AsyncIterator[messages.WatchRevocationsResponse]:
+        said: asyncio.Queue[messages.WatchRevocationsResponse | None] = asyncio.Queue()
+        self.watched.append(request.position)
+        self.streams.append(said)
+        self.watching.set()
+        while (message := await said.get()) is not None:
+            yield message
+
+    async def stream(self) -> asyncio.Queue[messages.WatchRevocationsResponse | None]:
+        """Return the next stream that somebody opens; None in it ends it."""
+        await self.watching.wait()
+        self.watching.clear()
+        return self.streams[-1]
 
     async def GetZendeskAccess(
         self, request: messages.GetZendeskAccessRequest, context: Any

@@ -9,12 +9,14 @@ from libs.crypto.context import ContextVerifier
 from libs.crypto.errors import InvalidTokenError
 from libs.crypto.key_source import ReloadingKeySet
 from libs.crypto.keys import KeySet
+from libs.crypto.revocations import Revocations
 from libs.crypto.signer import Signer
-from libs.crypto.success_cache import SuccessCache
+from libs.crypto.success_cache import Success, SuccessCache
 from libs.crypto.tests.tokens_for_tests import CLAIMS, KEYS, NOW, PROFILE, SIGNER, START, token
 from libs.crypto.tokens import verify
 from libs.kernel.clock import ManualClock
 from libs.kernel.errors import DependencyUnavailableError, UnauthenticatedError
+from libs.kernel.ids import AccountId
 
 ISSUER = "https://auth.setlist.local"
 
@@ -78,11 +80,12 @@ async def test_a_hit_saves_the_signature_but_not_the_expiry() -> None:
 
 
 async def test_a_hit_re_checks_the_generation() -> None:
-    least = 3
-    subject = ContextVerifier(Auth(KEYS), ISSUER, ManualClock(NOW), minimum_generation=lambda _a, _i: least)
+    revocations = Revocations()
+    revocations.begin(0)
+    subject = ContextVerifier(Auth(KEYS), ISSUER, ManualClock(NOW), revocations=revocations)
     await subject.verify(token(), "policy")
 
-    least = 4
+    revocations.raise_generation(AccountId("acc-1"), 4)
 
     with pytest.raises(InvalidTokenError) as caught:
         await subject.verify(token(), "policy")
@@ -106,11 +109,13 @@ async def test_a_hit_re_checks_that_the_key_is_trusted() -> None:
 def test_the_cache_is_bounded_and_forgets_after_a_minute() -> None:
     cache, claims = SuccessCache(2), verify(token(), KEYS, PROFILE, NOW)
     for text in ("a", "b", "c"):
-        cache.put(text, "policy", claims, NOW)
+        cache.put(text, "policy", Success.of(claims, KEYS, NOW))
 
     assert len(cache) == 2
     assert cache.get("a", "policy", NOW) is None
-    assert cache.get("c", "policy", NOW) is claims
+    found = cache.get("c", "policy", NOW)
+    assert found is not None
+    assert found.claims is claims
     assert cache.get("c", "policy", NOW + timedelta(seconds=60)) is None
     assert cache.get("b", "policy", NOW - timedelta(seconds=1)) is None
 

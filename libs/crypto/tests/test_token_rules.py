@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
+from jwt.algorithms import get_default_algorithms
 
 from libs.crypto.errors import InvalidTokenError
 from libs.crypto.signer import Signer
@@ -302,6 +303,25 @@ def test_rule_16_rsa_signatures_have_the_length_of_the_modulus() -> None:
         with pytest.raises(InvalidTokenError) as caught:
             verify_signature(f"{signing_input}.{encode_segment(form)}", keys, frozenset({"RS256"}), own=False)
         assert caught.value.cause == "signature_form"
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])
+def test_rule_16_pyjwt_holds_the_same_signatures_for_good(algorithm: str) -> None:
+    signer = Signer.generate("ctx-1", algorithm)
+    keys = KeySet([signer.public_key()])
+    text = token(signer=signer)
+    signing_input, _, signature = text.rpartition(".")
+    good = decode_segment(signature)
+
+    for form in (good, good[32:] + good[:32], bytes([good[0] ^ 1]) + good[1:]):
+        other = get_default_algorithms()[algorithm].verify(
+            signing_input.encode(), signer.public_key().key, form
+        )
+        try:
+            ours = bool(verify(f"{signing_input}.{encode_segment(form)}", keys, PROFILE, NOW))
+        except InvalidTokenError:
+            ours = False
+        assert ours == other == (form == good)
 
 
 def test_rule_17_the_other_s_verifies_and_means_the_same_token() -> None:
