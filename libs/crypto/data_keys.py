@@ -57,6 +57,10 @@ class DataKeys(Protocol):
         """Remove every key of an account (or of one purpose of it) and return their ids."""
         ...
 
+    async def of_account(self, account: str) -> list[bytes]:
+        """Return the ids of an account's keys, current and old."""
+        ...
+
     def all(self) -> AsyncIterator[StoredKey]:
         """Go through every key."""
         ...
@@ -151,6 +155,9 @@ class MemoryDataKeys:
         for key in gone:
             del self._rows[key]
         return [key_id for _, key_id in gone]
+
+    async def of_account(self, account: str) -> list[bytes]:
+        return [key_id for owner, key_id in self._rows if owner == account]
 
     async def all(self) -> AsyncIterator[StoredKey]:
         for row in list(self._rows.values()):

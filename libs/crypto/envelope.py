@@ -171,6 +171,11 @@ class Envelope:
         for place in [place for place in self._writing if place[0] == account]:
             del self._writing[place]
 
+    def forget_all(self) -> None:
+        """Drop every data key from this process's memory."""
+        self._ready.clear()
+        self._writing.clear()
+
     async def _key_for_writing(self, account: str, purpose: str) -> bytes:
         place = (account, purpose)
         writing = self._writing.get(place)

@@ -146,6 +146,11 @@ class SqlDataKeys:
         async with self._database.transaction() as connection:
             return list((await connection.execute(statement.returning(_KEYS.c.id))).scalars())
 
+    async def of_account(self, account: str) -> list[bytes]:
+        query = select(_KEYS.c.id).where(_KEYS.c.account == account)
+        async with self._database.transaction(read_only=True) as connection:
+            return list((await connection.execute(query)).scalars())
+
     def all(self) -> AsyncIterator[SqlStoredKey]:
         return self._walk(true())
 

@@ -10,6 +10,7 @@ from libs.crypto.default_key import key_provider
 from libs.crypto.envelope import Envelope
 from libs.crypto.keys import KeySet
 from libs.db.data_keys import SqlDataKeys
+from libs.db.notify import Listener
 from libs.kernel.ids import RandomIds
 from libs.participant.servicer import SERVICE as PARTICIPANT
 from libs.participant.servicer import ParticipantServicer
@@ -23,6 +24,7 @@ from services.auth.adapters.memory.journal import MemoryJournal
 from services.auth.adapters.sql.signing_keys import load_token_keys
 from services.auth.adapters.sql.store import SqlStore
 from services.auth.adapters.sql.subjects import PLACES
+from services.auth.adapters.sql.vault import EVICTIONS, SqlEvictions, SqlRotations, SqlSealedValues
 from services.auth.adapters.zendesk import HttpZendesk
 from services.auth.app.authorize import Authorize, OAuthClient
 from services.auth.app.complete_authorization import CompleteAuthorization
@@ -35,6 +37,8 @@ from services.auth.app.refresh_ahead import RefreshAhead
 from services.auth.app.refresh_grant import RefreshGrant
 from services.auth.app.revoke import Revoke
 from services.auth.app.roles import Roles
+from services.auth.app.rotate_data_keys import RotateDataKeys
+from services.auth.app.shred_account import ShredAccount
 from services.auth.app.sweep import Sweep
 from services.auth.app.verify_token import VerifyToken
 from services.auth.app.zendesk_access import GetZendeskAccess
@@ -61,6 +65,14 @@ def journal_of(settings: AuthSettings) -> Journal:
     return FileJournal(folder)
 
 
+def evict(sealer: Envelope, account: str) -> None:
+    """Drop an account's data keys from memory; all of them when a notice may have been missed."""
+    if account:
+        sealer.forget(account)
+    else:
+        sealer.forget_all()
+
+
 async def build(parts: Parts[AuthSettings]) -> Wiring:
     """Wire auth."""
     settings, clock = parts.settings, parts.clock
@@ -72,7 +84,8 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
         settings.key_encryption_key_file,
         lambda: settings.state_folder("auth"),
     )
-    sealer = Envelope(provider, SqlDataKeys(parts.database))
+    data_keys = SqlDataKeys(parts.database)
+    sealer = Envelope(provider, data_keys)
     keys = await load_token_keys(parts.database, sealer, settings.issuer, clock, ids)
     client = OAuthClient(
         settings.oauth_client_id,
@@ -88,17 +101,31 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
     access = GetZendeskAccess(store, pairs, refresh, clock)
     roles = Roles(access, zendesk, clock, template)
     complete = CompleteAuthorization(store, zendesk, sealer, pairs, roles, keys, clock, client, template)
+    revoke = Revoke(store, zendesk, access, roles, keys, clock, template)
+    rotate = RotateDataKeys(
+        store,
+        sealer,
+        data_keys,
+        SqlSealedValues(parts.database),
+        SqlRotations(parts.database),
+        clock,
+        ids,
+        holder=ids.new("proc"),
+    )
+    evictions = Listener(parts.database.url, EVICTIONS, lambda account: evict(sealer, account))
     use = UseCases(
         open_session=OpenSession(store, roles, clock, ids, app_key_sets(settings.app_keys())),
         authorize=Authorize(store, sealer, clock, ids, client, template),
         complete=complete,
         exchange=ExchangeContext(store, roles, keys, clock),
         access=access,
-        revoke=Revoke(store, zendesk, access, roles, keys, clock, template),
+        revoke=revoke,
         verify=VerifyToken(store, keys, clock),
         keys=keys,
         store=store,
         pages=parts.pages,
+        rotate_data_keys=rotate,
+        shred=ShredAccount(store, sealer, data_keys, SqlEvictions(parts.database), revoke, clock),
     )
     participant = ParticipantServicer(DATA_MAP, SqlSubjects(parts.database, PLACES, DATA_MAP))
 
@@ -112,7 +139,12 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
         await pool.aclose()
 
     ahead = RefreshAhead(store, access, refresh, journal, clock)
-    background = [("sweep", Sweep(store, clock).run), ("refresh ahead", ahead.run)]
+    background = [
+        ("sweep", Sweep(store, clock).run),
+        ("refresh ahead", ahead.run),
+        ("data keys", rotate.run),
+        ("evictions", evictions.listen),
+    ]
     return Wiring(add, [AUTH, PARTICIPANT], background=background, close=close)
 
 
@@ -120,7 +152,7 @@ DEFINITION = ServiceDefinition(
     name="auth",
     settings_type=AuthSettings,
     migrations="services.auth.migrations",
-    minimum_revision="0002",
+    minimum_revision="0003",
     peers=PEERS,
     build=build,
     verifies_context=False,

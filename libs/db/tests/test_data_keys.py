@@ -81,6 +81,16 @@ async def test_a_shred_takes_one_purpose_or_all_of_one_account(keys: DataKeys) -
     assert await keys.find("t", key(4)) is not None
 
 
+async def test_an_accounts_keys_are_all_of_its_purposes(keys: DataKeys) -> None:
+    for number, purpose in ((1, "oauth"), (2, "contact")):
+        await keys.add("owner", purpose, key(number), b"w", None)
+    await keys.add("owner", "oauth", key(3), b"w", key(1))
+    await keys.add("neighbour", "oauth", key(4), b"w", None)
+
+    assert sorted(await keys.of_account("owner")) == [key(1), key(2), key(3)]
+    assert await keys.of_account("nobody") == []
+
+
 async def test_all_goes_through_every_key(keys: DataKeys) -> None:
     before = {(stored.account, stored.id) async for stored in keys.all()}
     await keys.add("all-1", "oauth", key(1), b"w", None)

@@ -13,7 +13,7 @@ DATA_MAP = DataMap(
         *not_personal(
             "installations",
             "account app_id installation_id subdomain state enabled group_restrictions role_restrictions scopes "
-            "generation authorized_at created_at",
+            "generation authorized_at created_at checked_at gone_since",
             "state of the installation",
         ),
         *not_personal(
@@ -35,6 +35,12 @@ DATA_MAP = DataMap(
         ),
         *not_personal("signing_keys", "kind kid sealed phase created_at", "our own keys"),
         *not_personal("data_keys", "account id purpose wrapped current writes created_at", "our own keys"),
+        *not_personal(
+            "key_rotations",
+            "id actor started_at finished_at renewed resealed dropped",
+            "rotations of our own keys; the actor is a service",
+        ),
+        *not_personal("leases", "name holder fence expires_at", "which replica works"),
         Column("audit_events", "actor", Strategy.KEEP, "proof of who did what (Art. 17(3)(e))", "actor"),
         *not_personal("audit_events", "account sequence at action outcome facts hash", "the audit chain"),
         *not_personal("erasures", "account request node attempt counts", "what was answered to an erasure"),

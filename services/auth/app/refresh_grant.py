@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -128,21 +129,34 @@ class RefreshGrant:
         Raises:
             DependencyUnavailableError: the database is away; the entry stays.
         """
-        if not await self._commit(entry.grant):
+        try:
+            access = await self._pairs.access(entry.grant)
+        except ReauthorizationNeededError:
+            return  # logged; a replica with the right keys may still open it
+        if not await self._commit(entry.grant, access):
             # Revoked or authorised anew meanwhile.
-            with contextlib.suppress(ReauthorizationNeededError):
-                await discard(self._zendesk, entry.base, await self._pairs.access(entry.grant))
+            await discard(self._zendesk, entry.base, access)
         try:
             await self._journal.drop(entry.intent)
         except OSError as error:
             get_logger().error("the journal cannot be cleared", why=error.strerror or type(error).__name__)
 
-    async def _commit(self, newer: Grant) -> bool:
+    async def _commit(self, newer: Grant, access: str) -> bool:
+        """Return whether the pair is the account's present one now."""
+        async with self._store.transaction(newer.account) as tx:
+            present = await tx.grants.get()
+        if present is None:
+            return False
+        if present.version == newer.version and present.state is not GrantState.REVOKED:
+            # Perhaps the commit before this one came through and only its answer did not. Plain text tells: the
+            # stored one may have been sealed anew under another data key.
+            with contextlib.suppress(ReauthorizationNeededError):
+                return hmac.compare_digest(await self._pairs.access(present), access)
         async with self._store.transaction(newer.account) as tx:
             installation = await tx.installations.get(for_update=True)
-            present = await tx.grants.get()
-            if present is None or present.access == newer.access:
-                return present is not None  # the commit before this one came through, only its answer did not
+            present = await tx.grants.get() or present
+            if present.access == newer.access:
+                return True  # another replica settled the same entry at this moment
             won = await tx.grants.replace(newer, expected_version=newer.version - 1)
             if won and installation is not None and present.state is GrantState.NEEDS_REAUTHORIZATION:
                 # Somebody gave up too early; ours is the living pair.

@@ -17,6 +17,8 @@ from services.auth.app.exchange_context import ExchangeContext
 from services.auth.app.open_session import OpenSession
 from services.auth.app.ports import Store
 from services.auth.app.revoke import Revoke
+from services.auth.app.rotate_data_keys import RotateDataKeys
+from services.auth.app.shred_account import ShredAccount
 from services.auth.app.token_keys import TokenKeys
 from services.auth.app.verify_token import VerifyToken
 from services.auth.app.zendesk_access import GetZendeskAccess
@@ -52,6 +54,8 @@ class UseCases:
     keys: TokenKeys
     store: Store
     pages: PageTokens
+    rotate_data_keys: RotateDataKeys
+    shred: ShredAccount
 
 
 class AuthServicer(AuthServiceServicer):
@@ -227,9 +231,26 @@ class AuthServicer(AuthServiceServicer):
     async def RotateDataKeys(
         self, request: messages.RotateDataKeysRequest, context: Any
     ) -> messages.RotateDataKeysResponse:
-        raise NotBuiltError("rotation of data keys is not built yet")
+        rewrapped, rotation = await self._use.rotate_data_keys(f"service:{current_caller().peer}")
+        return messages.RotateDataKeysResponse(
+            rewrapped=rewrapped,
+            rotation_id=rotation.id,
+            start_time=timestamp(rotation.started_at),
+            renewed=rotation.renewed,
+            resealed=rotation.resealed,
+            dropped=rotation.dropped,
+        )
 
     async def ShredAccount(
         self, request: messages.ShredAccountRequest, context: Any
     ) -> messages.ShredAccountResponse:
-        raise NotBuiltError("crypto-shredding of an account is not built yet")
+        receipt = await self._use.shred(
+            account_of(request.account),
+            f"service:{current_caller().peer}",
+            validate_only=request.validate_only,
+        )
+        return messages.ShredAccountResponse(
+            destroyed=len(receipt.keys),
+            data_key_ids=receipt.keys,
+            effective_time=None if request.validate_only else timestamp(receipt.effective_at),
+        )

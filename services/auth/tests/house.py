@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from libs.crypto.data_keys import DataKeys, MemoryDataKeys
+from libs.crypto.envelope import Envelope
 from libs.crypto.tokens import KeySet, Signer
 from libs.kernel.clock import ManualClock
 from libs.kernel.ids import AccountId, RandomIds, UserId
 from services.auth.adapters.memory.journal import MemoryJournal
 from services.auth.adapters.memory.sealer import memory_sealer
 from services.auth.adapters.memory.store import MemoryStore
+from services.auth.adapters.memory.vault import MemoryEvictions, MemoryRotations, MemorySealedValues
 from services.auth.adapters.memory.zendesk import MemoryZendesk
 from services.auth.app.authorize import Authorize, OAuthClient
 from services.auth.app.complete_authorization import CompleteAuthorization
@@ -17,12 +20,15 @@ from services.auth.app.exchange_context import ExchangeContext
 from services.auth.app.journal import Journal
 from services.auth.app.open_session import OpenedSession, OpenSession
 from services.auth.app.pairs import Pairs
-from services.auth.app.ports import AuditRow, Sealer, Store, ZendeskPerson
+from services.auth.app.ports import AuditRow, Store, ZendeskPerson
 from services.auth.app.refresh_ahead import RefreshAhead
 from services.auth.app.refresh_grant import RefreshGrant
 from services.auth.app.revoke import Revoke
 from services.auth.app.roles import Roles
+from services.auth.app.rotate_data_keys import RotateDataKeys
+from services.auth.app.shred_account import ShredAccount
 from services.auth.app.token_keys import KINDS, TokenKeys
+from services.auth.app.vault_ports import Rotations, SealedValues
 from services.auth.app.verify_token import VerifyToken
 from services.auth.app.zendesk_access import GetZendeskAccess
 from services.auth.domain.grant import Grant
@@ -55,17 +61,19 @@ class House:
     def __init__(
         self,
         store: Store | None = None,
-        sealer: Sealer | None = None,
+        sealer: Envelope | None = None,
         clock: ManualClock | None = None,
         zendesk: MemoryZendesk | None = None,
         keys: TokenKeys | None = None,
         patience_seconds: float = 5.0,
         journal: Journal | None = None,
+        data_keys: DataKeys | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
         self.memory = MemoryStore(self.clock)
         self.store: Store = store or self.memory
-        self.sealer = sealer or memory_sealer()
+        self.data_keys: DataKeys = data_keys or MemoryDataKeys(self.clock.now)
+        self.sealer = sealer or memory_sealer(self.data_keys)
         self.zendesk = zendesk or MemoryZendesk(self.clock, CLIENT, PEOPLE)
         self.ids = RandomIds(self.clock)
         if keys is None:
@@ -108,9 +116,42 @@ class House:
         self.revoke = Revoke(
             self.store, self.zendesk, self.access, self.roles, self.keys, self.clock, TEMPLATE
         )
+        self.rotations = MemoryRotations(self.clock)
+        self.evictions = MemoryEvictions()
+        self.evictions.listeners.append(self.sealer.forget)
+        self.shred = ShredAccount(
+            self.store, self.sealer, self.data_keys, self.evictions, self.revoke, self.clock
+        )
+
+    def keeper(
+        self,
+        values: SealedValues | None = None,
+        rotations: Rotations | None = None,
+        vault: Envelope | None = None,
+        holder: str = "proc-1",
+    ) -> RotateDataKeys:
+        """What rotates the data keys, over memory when nothing else is given."""
+        return RotateDataKeys(
+            self.store,
+            vault or self.sealer,
+            self.data_keys,
+            values or MemorySealedValues(lambda: self.memory.rows),
+            rotations or self.rotations,
+            self.clock,
+            self.ids,
+            holder=holder,
+        )
 
     def replica(self, *, store: Store | None = None, patience_seconds: float = 5.0) -> House:
-        return House(store or self.store, self.sealer, self.clock, self.zendesk, self.keys, patience_seconds)
+        return House(
+            store or self.store,
+            self.sealer,
+            self.clock,
+            self.zendesk,
+            self.keys,
+            patience_seconds,
+            data_keys=self.data_keys,
+        )
 
     async def enter(
         self, user: int = ADMIN, *, subdomain: str = SUBDOMAIN, installation: int = INSTALLATION

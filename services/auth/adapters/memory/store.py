@@ -41,6 +41,11 @@ class MemoryStore:
         self._holders: dict[AccountId, asyncio.Task[object] | None] = {}
         self.away = 0
 
+    @property
+    def rows(self) -> dict[AccountId, Rows]:
+        """Every account's rows as they are now, for what walks through all of them."""
+        return self._accounts
+
     def transaction(self, account: AccountId) -> AbstractAsyncContextManager[Transaction]:
         return self._transaction(account)
 

@@ -1,6 +1,7 @@
 """AuthService over real gRPC: who may call what, what a message says, and what an error leaks."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC
 from typing import Any
 
 import grpc
@@ -38,6 +39,8 @@ async def rpc(house: House) -> AsyncIterator[Rpc]:
         house.keys,
         house.store,
         PageTokens(bytes(32)),
+        house.keeper(),
+        house.shred,
     )
 
     def add(server: grpc.aio.Server) -> None:
@@ -218,3 +221,18 @@ async def test_what_is_not_built_says_so(rpc: Rpc) -> None:
         )
 
     assert (caught.value.code(), reason_of(caught.value)) == (CODE.UNIMPLEMENTED, "NOT_BUILT")
+
+
+async def test_data_keys_are_rotated_and_an_account_is_shredded(house: House, rpc: Rpc) -> None:
+    account = account_name((await house.authorized()).account)
+    ops, privacy = stub(rpc, "ops"), stub(rpc, "privacy")
+
+    begun = await ops.RotateDataKeys(messages.RotateDataKeysRequest())
+    joined = await ops.RotateDataKeys(messages.RotateDataKeysRequest())
+    would = await privacy.ShredAccount(messages.ShredAccountRequest(account=account, validate_only=True))
+    done = await privacy.ShredAccount(messages.ShredAccountRequest(account=account))
+
+    assert begun.rotation_id == joined.rotation_id != ""
+    assert (would.destroyed, would.HasField("effective_time")) == (2, False)
+    assert (done.destroyed, list(done.data_key_ids)) == (2, list(would.data_key_ids))
+    assert (done.effective_time.ToDatetime(UTC) - house.clock.now()).total_seconds() == 300

@@ -321,8 +321,8 @@ async def test_a_commit_whose_answer_was_lost_does_not_revoke_its_own_pair(house
     pair = await house.zendesk.refresh(BASE, await house.pairs.refresh(grant) or "")
     newer = await house.pairs.successor(grant, pair, house.clock.now())
 
-    assert await house.refresh._commit(newer)
-    assert await house.refresh._commit(newer)
+    assert await house.refresh._commit(newer, pair.access)
+    assert await house.refresh._commit(newer, pair.access)
 
     assert (await house.access(account)).token == pair.access
     assert [a for a, _ in await house.said(account)].count("grant.refreshed") == 1
