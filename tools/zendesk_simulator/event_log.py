@@ -17,7 +17,8 @@ from libs.kernel.clock import ManualClock
 from tools.zendesk_simulator.errors import Refusal
 from tools.zendesk_simulator.lifecycle import advance
 from tools.zendesk_simulator.resources.groups import add_group, add_membership
-from tools.zendesk_simulator.resources.tickets import create, find, trash, update
+from tools.zendesk_simulator.resources.ticket_trash import trash
+from tools.zendesk_simulator.resources.tickets import create, find, update
 from tools.zendesk_simulator.resources.users import add_user
 from tools.zendesk_simulator.state import Account, Row
 

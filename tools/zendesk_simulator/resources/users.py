@@ -1,25 +1,19 @@
-"""Users and their fields, deletion included (facts: Zendesk §5, §10)."""
+"""The row of a user: its members, who may write them, its e-mail addresses (facts: Zendesk §5)."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tools.zendesk_simulator.clock import stamp
-from tools.zendesk_simulator.endpoint import Call, endpoint
-from tools.zendesk_simulator.errors import (
-    forbidden,
-    invalid,
-    no_credentials,
-    not_found,
-    number,
-    too_many_values,
-)
-from tools.zendesk_simulator.paging import page
-from tools.zendesk_simulator.state import Account, Row
+from tools.zendesk_simulator.errors import forbidden, invalid, not_found, number
+from tools.zendesk_simulator.resources.identities import add_identity
+from tools.zendesk_simulator.state import STATUSES, Account, Row
 
-APPLICATIONS = ("support", "chat", "explore")
-_WRITABLE = (
+ROLES = ("end-user", "agent", "admin")
+PERMITTED = (
     "name",
+    "email",
     "role",
     "custom_role_id",
     "organization_id",
@@ -31,15 +25,28 @@ _WRITABLE = (
     "details",
     "default_group_id",
     "time_zone",
+    "alias",
+    "signature",
+    "locale",
+    "moderator",
+    "ticket_restriction",
+    "only_private_comments",
+    "restricted_agent",
+    "user_fields",
+    "verified",
+    "skip_verify_email",
+    "identities",
 )
+_PLAIN = tuple(k for k in PERMITTED if k not in ("email", "user_fields", "skip_verify_email", "identities"))
+_HIDDEN = ("generated_timestamp", "permanently_deleted", "deleted_at")
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def add_user(account: Account, spec: Row) -> Row:
     """Make a user from the members of a create request."""
     user_id = int(spec.get("id") or account.next_id("user"))
     account.reserve_id("user", user_id)
-    role = spec.get("role", "end-user")
-    now = stamp(account.now())
+    role, now = spec.get("role", "end-user"), stamp(account.now())
     row: Row = {
         "id": user_id,
         "url": account.url(f"users/{user_id}"),
@@ -47,24 +54,27 @@ def add_user(account: Account, spec: Row) -> Row:
         "email": spec.get("email", f"user{user_id}@example.invalid"),
         "created_at": now,
         "updated_at": now,
-        "time_zone": "UTC",
+        "time_zone": spec.get("time_zone", "UTC"),
         "iana_time_zone": "Etc/UTC",
         "phone": spec.get("phone"),
+        "shared_phone_number": None,
+        "photo": None,
         "locale_id": 1,
         "locale": "en-US",
         "organization_id": spec.get("organization_id"),
         "role": role,
-        "verified": True,
+        "verified": bool(spec.get("verified", True)),
         "external_id": spec.get("external_id"),
-        "tags": spec.get("tags", []),
-        "alias": None,
+        "tags": list(spec.get("tags") or []),
+        "alias": spec.get("alias"),
         "active": True,
         "shared": False,
         "shared_agent": False,
         "last_login_at": None,
-        "signature": None,
-        "details": None,
-        "notes": None,
+        "two_factor_auth_enabled": None,
+        "signature": spec.get("signature"),
+        "details": spec.get("details"),
+        "notes": spec.get("notes"),
         "role_type": spec.get("role_type", {"admin": 4, "agent": 0}.get(role)),
         "custom_role_id": spec.get("custom_role_id"),
         "moderator": role != "end-user",
@@ -74,237 +84,98 @@ def add_user(account: Account, spec: Row) -> Row:
         "suspended": bool(spec.get("suspended", False)),
         "default_group_id": spec.get("default_group_id"),
         "report_csv": False,
-        "user_fields": dict(spec.get("user_fields") or {}),
+        "user_fields": dict.fromkeys(f["key"] for f in account.user_fields.values()),
     }
+    row["user_fields"] |= spec.get("user_fields") or {}
     account.users[user_id] = row
+    if row["email"]:
+        add_identity(account, user_id, "email", row["email"], primary=True, verified=row["verified"])
     account.changed("users", row)
     return row
 
 
 def show(row: Row) -> Row:
     """Return a user as the API shows him."""
-    return {k: v for k, v in row.items() if k not in ("generated_timestamp", "permanently_deleted")}
+    return {k: v for k, v in row.items() if k not in _HIDDEN}
 
 
-def _user(call: Call) -> Row:
-    row = call.account.users.get(number(call.path["id"]))
+def find(account: Account, user_id: object) -> Row:
+    """Return a user who is not destroyed for good."""
+    row = account.users.get(number(user_id))
     if row is None or row.get("permanently_deleted"):
         raise not_found()
     return row
 
 
-def _ids(call: Call) -> list[int]:
-    ids = [int(i) for i in str(call.query.get("ids", "")).split(",") if i.strip().isdigit()]
-    if len(ids) > 100:
-        raise too_many_values(100)
-    return ids
+def by_email(account: Account, address: object) -> Row | None:
+    """Return the living user of an e-mail address, secondary addresses included."""
+    wanted = str(address).lower()
+    for row in account.tables["identities"].values():
+        if row["type"] == "email" and row["value"].lower() == wanted:
+            user = account.users.get(row["user_id"])
+            if user is not None and user["active"]:
+                return user
+    return None
 
 
-async def list_users(call: Call) -> Row:
-    call.require_agent()
-    roles = set(call.query.getlist("role[]")) | ({call.query["role"]} if "role" in call.query else set())
-    rows = [show(u) for u in call.account.users.values() if u["active"] and (not roles or u["role"] in roles)]
-    return page(call.request, call.account, "users", sorted(rows, key=lambda u: u["id"]), "users")
+def check(account: Account, values: Row, user: Row | None) -> None:
+    """Refuse values of a user that Zendesk refuses.
+
+    Args:
+        user: whom they are for; None = a new one.
+    """
+    if (user is None or "name" in values) and not str(values.get("name") or "").strip():
+        raise invalid("BlankValue", name="Name: is too short (minimum is 1 characters)")
+    if values.get("role", "agent") not in ROLES:
+        raise invalid(role=f"Role: {values['role']} is not valid")
+    if mail := values.get("email"):
+        if not _MAIL.fullmatch(str(mail)):
+            raise invalid("InvalidFormat", email=f"Email: {mail} is not properly formatted")
+        owner = by_email(account, mail)
+        if owner is not None and owner is not user:
+            raise invalid("DuplicateValue", email=f"Email: {mail} is already being used by another user")
+    if external := values.get("external_id"):
+        same = (u for u in account.users.values() if u["external_id"] == external and u["active"])
+        if next((u for u in same if u is not user), None):
+            raise invalid("DuplicateValue", external_id="External has already been taken")
 
 
-async def show_user(call: Call) -> Row:
-    call.require_agent()
-    return {"user": show(_user(call))}
-
-
-async def show_many(call: Call) -> Row:
-    call.require_agent()
-    rows = [show(call.account.users[i]) for i in _ids(call) if i in call.account.users]
-    return {"users": rows, "next_page": None, "previous_page": None, "count": len(rows)}
-
-
-async def me(call: Call) -> Row:
-    """The trap: nobody signed in is answered 200 with a user whose id is null."""
-    if call.user is None:
-        return {
-            "user": {"id": None, "name": "Anonymous user", "email": "invalid@example.com", "role": "end-user"}
-        }
-    return {"user": {**show(call.user), "authenticity_token": "x"}}
-
-
-def apply(call: Call, row: Row, values: Row) -> None:
-    """Write the members that Zendesk lets one write."""
-    if call.user is None:
-        raise no_credentials()
-    if call.user["role"] != "admin" and row["role"] != "end-user" and row["id"] != call.user["id"]:
+def may_write(writer: Row, values: Row, user: Row | None) -> None:
+    """Refuse a writer: agents write end users and themselves, and give nobody a role."""
+    if writer["role"] == "admin":
+        return
+    if user is not None and user["role"] != "end-user" and user["id"] != writer["id"]:
         raise forbidden()
-    row.update({k: v for k, v in values.items() if k in _WRITABLE})
-    for key, value in (values.get("user_fields") or {}).items():
-        if not any(f["key"] == key for f in call.account.user_fields.values()):
-            continue  # unknown keys are ignored, not refused
-        row["user_fields"][key] = value
-    call.account.changed("users", row)
-
-
-async def create_user(call: Call) -> tuple[int, Row]:
-    call.require_agent()
-    values = call.body.get("user") or {}
-    if not values.get("name"):
-        raise invalid(name="Name: is too short (minimum is 1 characters)")
-    return 201, {"user": show(add_user(call.account, values))}
-
-
-async def update_user(call: Call) -> Row:
-    row = _user(call)
-    apply(call, row, call.body.get("user") or {})
-    return {"user": show(row)}
-
-
-async def delete_user(call: Call) -> Row:
-    """Soft: 200 with the user; refused while a ticket that is not closed names him as requester."""
-    call.require_agent()
-    row = _user(call)
-    open_ones = [
-        t
-        for t in call.account.by_requester.get(row["id"], ())
-        if t in call.account.tickets and call.account.tickets[t]["status"] not in ("closed", "deleted")
-    ]
-    if open_ones:
-        raise invalid(base=f"User is the requester of {len(open_ones)} tickets that are not closed")
-    if row["role"] != "end-user" and (call.user or {}).get("role") != "admin":
+    if values.get("role", "end-user") != (user or {"role": "end-user"})["role"]:
         raise forbidden()
-    row["active"] = False
-    account = call.account
+
+
+def write(account: Account, row: Row, values: Row) -> None:
+    """Write members of a user; a new e-mail address is a second one, never the first."""
+    was_agent = row["role"] != "end-user"
+    row.update({k: values[k] for k in _PLAIN if k in values})
+    if "role" in values and values["role"] != "agent":
+        row["role_type"] = {"admin": 4, "end-user": None}[values["role"]]
+    keys = {f["key"] for f in account.user_fields.values()}
+    row["user_fields"] |= {k: v for k, v in (values.get("user_fields") or {}).items() if k in keys}
+    if (mail := values.get("email")) and by_email(account, mail) is None:
+        add_identity(account, row["id"], "email", mail, primary=not row["email"], verified=False)
+        row["email"] = row["email"] or mail
+    if was_agent and row["role"] == "end-user":
+        leave_groups(account, row)
+    account.changed("users", row)
+
+
+def leave_groups(account: Account, row: Row) -> None:
+    """Take somebody out of all groups; the working tickets go back to the groups."""
+    from tools.zendesk_simulator.resources.memberships import remove
+
     for membership in [m for m in account.memberships.values() if m["user_id"] == row["id"]]:
-        del account.memberships[membership["id"]]
-    account.changed("users", row)
-    return {"user": show(row)}
+        remove(account, membership)
+    row["default_group_id"] = None
 
 
-def _deleted(call: Call) -> Row:
-    row = call.account.users.get(number(call.path["id"]))
-    if row is None or row["active"] or row.get("permanently_deleted"):
-        raise not_found()
-    return row
-
-
-def _deleted_view(row: Row) -> Row:
-    keys = ("id", "name", "email", "created_at", "updated_at", "organization_id", "role", "active", "phone")
-    return {**{k: row[k] for k in keys}, "url": row["url"].replace("users", "deleted_users")}
-
-
-async def list_deleted(call: Call) -> Row:
-    call.require_agent()
-    rows = [_deleted_view(u) for u in call.account.users.values() if not u["active"]]
-    return page(call.request, call.account, "deleted_users", rows, "deleted_users")
-
-
-async def count_deleted(call: Call) -> Row:
-    call.require_agent()
-    number_of = sum(not u["active"] for u in call.account.users.values())
-    return {"count": {"value": number_of, "refreshed_at": stamp(call.account.now())}}
-
-
-async def show_deleted(call: Call) -> Row:
-    call.require_agent()
-    return {"deleted_user": _deleted_view(_deleted(call))}
-
-
-async def destroy_user(call: Call) -> Row:
-    """For good, over all products."""
-    call.require_admin()
-    row, account = _deleted(call), call.account
-    before = _deleted_view(row)
-    row |= {
-        "name": "Permanently Deleted User",
-        "email": None,
-        "phone": None,
-        "external_id": None,
-        "user_fields": {},
-        "tags": [],
-        "permanently_deleted": True,
-    }
-    account.changed("users", row)
-    account.compliance[row["id"]] = [
-        _status(account, row["id"], "all", "request_deletion", (call.user or {}).get("id"))
-    ]
-    account.compliance[row["id"]][0]["_at"] = account.now().timestamp()
-    return {"deleted_user": before}
-
-
-def _status(account: Account, user_id: int, application: str, action: str, executer: int | None) -> Row:
-    return {
-        "account_subdomain": account.subdomain,
-        "action": action,
-        "application": application,
-        "created_at": stamp(account.now()),
-        "executer_id": executer,
-        "user_id": user_id,
-    }
-
-
-async def compliance(call: Call) -> Row:
-    """Each product starts, and completes one job time after the other."""
-    call.require_agent()
-    user_id, account = number(call.path["id"]), call.account
-    if user_id not in account.compliance:
-        raise not_found()
-    statuses = account.compliance[user_id]
-    passed = account.now().timestamp() - statuses[0]["_at"]
-    shown: list[Row] = [{k: v for k, v in statuses[0].items() if k != "_at"}]
-    for place, application in enumerate(APPLICATIONS):
-        shown.append(_status(account, user_id, application, "started", None))
-        if passed >= account.job_seconds * (place + 1):
-            shown.append(_status(account, user_id, application, "complete", None))
-    wanted = call.query.get("application")
-    rows = [s for s in shown if not wanted or s["application"] == wanted]
-    return {
-        "compliance_deletion_statuses": rows,
-        "next_page": None,
-        "previous_page": None,
-        "count": len(rows),
-    }
-
-
-async def search(call: Call) -> Row:
-    call.require_agent()
-    text = str(call.query.get("query", "")).lower()
-    rows = [show(u) for u in call.account.users.values() if text in f"{u['name']} {u['email']}".lower()]
-    return page(call.request, call.account, "users", rows, "users/search")
-
-
-async def requested(call: Call) -> Row:
-    call.require_agent()
-    from tools.zendesk_simulator.resources.tickets import show as show_ticket
-
-    user_id, tickets = number(call.path["id"]), call.account.tickets
-    ids = sorted(call.account.by_requester.get(user_id, ()))
-    rows = [show_ticket(tickets[i]) for i in ids if i in tickets and tickets[i]["status"] != "deleted"]
-    return page(call.request, call.account, "tickets", rows, f"users/{user_id}/tickets/requested")
-
-
-async def assigned(call: Call) -> Row:
-    call.require_agent()
-    from tools.zendesk_simulator.resources.tickets import show as show_ticket
-
-    user_id = number(call.path["id"])
-    rows: list[Any] = [
-        show_ticket(t)
-        for t in call.account.tickets.values()
-        if t["assignee_id"] == user_id and t["status"] != "deleted"
-    ]
-    return page(call.request, call.account, "tickets", rows, f"users/{user_id}/tickets/assigned")
-
-
-ROUTES = [
-    endpoint("GET", "users", list_users),
-    endpoint("POST", "users", create_user),
-    endpoint("GET", "users/me", me),
-    endpoint("GET", "users/search", search),
-    endpoint("GET", "users/show_many", show_many),
-    endpoint("GET", "users/{id:int}", show_user),
-    endpoint("PUT", "users/{id:int}", update_user),
-    endpoint("DELETE", "users/{id:int}", delete_user),
-    endpoint("GET", "users/{id:int}/tickets/requested", requested),
-    endpoint("GET", "users/{id:int}/tickets/assigned", assigned),
-    endpoint("GET", "users/{id:int}/compliance_deletion_statuses", compliance),
-    endpoint("GET", "deleted_users", list_deleted),
-    endpoint("GET", "deleted_users/count", count_deleted),
-    endpoint("GET", "deleted_users/{id:int}", show_deleted),
-    endpoint("DELETE", "deleted_users/{id:int}", destroy_user),
-]
+def requests_open(account: Account, user_id: int) -> int:
+    """Return how many tickets that are not closed name somebody as requester."""
+    tickets: list[Any] = [account.tickets.get(t) for t in account.by_requester.get(user_id, ())]
+    return sum(t is not None and t["status"] in STATUSES and t["status"] != "closed" for t in tickets)
