@@ -1,0 +1,1 @@
+"""Clients that strangers wrote do their work on the simulator, unchanged."""
