@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import grpc
@@ -11,6 +12,7 @@ from libs.crypto.envelope import Envelope
 from libs.crypto.keys import KeySet
 from libs.db.data_keys import SqlDataKeys
 from libs.db.notify import Listener
+from libs.kernel.errors import SetlistError
 from libs.kernel.ids import RandomIds
 from libs.participant.servicer import SERVICE as PARTICIPANT
 from libs.participant.servicer import ParticipantServicer
@@ -40,8 +42,10 @@ from services.auth.app.roles import Roles
 from services.auth.app.rotate_data_keys import RotateDataKeys
 from services.auth.app.shred_account import ShredAccount
 from services.auth.app.sweep import Sweep
+from services.auth.app.tally import Tally
 from services.auth.app.verify_token import VerifyToken
 from services.auth.app.zendesk_access import GetZendeskAccess
+from services.auth.rpc.guard import Guard, guarded
 from services.auth.rpc.peers import AUTH, PEERS
 from services.auth.rpc.servicer import AuthServicer, UseCases
 from services.auth.settings import AuthSettings
@@ -127,16 +131,24 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
         rotate_data_keys=rotate,
         shred=ShredAccount(store, sealer, data_keys, SqlEvictions(parts.database), revoke, clock),
     )
+    tally = Tally(store, clock)
+    guard = Guard(
+        tally,
+        peer_per_second=settings.peer_calls_per_second,
+        account_per_second=settings.account_calls_per_second,
+    )
     participant = ParticipantServicer(DATA_MAP, SqlSubjects(parts.database, PLACES, DATA_MAP))
 
     def add(server: grpc.aio.Server) -> None:
-        add_AuthServiceServicer_to_server(AuthServicer(use), server)
+        add_AuthServiceServicer_to_server(guarded(AuthServicer(use), guard), server)
         add_ParticipantServiceServicer_to_server(participant, server)
 
     async def close() -> None:
         await complete.drain()
         await access.drain()
         await pool.aclose()
+        with contextlib.suppress(SetlistError):
+            await tally.write()
 
     ahead = RefreshAhead(store, access, refresh, journal, clock)
     background = [
@@ -144,6 +156,7 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
         ("refresh ahead", ahead.run),
         ("data keys", rotate.run),
         ("evictions", evictions.listen),
+        ("tally", tally.run),
     ]
     return Wiring(add, [AUTH, PARTICIPANT], background=background, close=close)
 

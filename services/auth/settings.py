@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -20,6 +21,8 @@ class AuthSettings(ServiceSettings):
         oauth_scopes: separated by blanks.
         journal_dir: keeps new Zendesk pairs until the database has them; a volume of each replica's own. None = beside
             an embedded database, else no journal.
+        peer_calls_per_second: of one service to one replica; twice as many in a burst.
+        account_calls_per_second: of one service for one account; the same.
     """
 
     model_config = SettingsConfigDict(env_prefix="AUTH_", extra="ignore", frozen=True)
@@ -29,6 +32,8 @@ class AuthSettings(ServiceSettings):
     key_encryption_key_file: Path | None = None
     key_encryption_key: SecretStr | None = None
     journal_dir: Path | None = None
+    peer_calls_per_second: Annotated[float, Field(gt=0)] = 5_000.0
+    account_calls_per_second: Annotated[float, Field(gt=0)] = 1_000.0
     oauth_client_id: str = "setlist"
     oauth_client_secret: SecretStr = SecretStr("")
     oauth_redirect_uri: str = "http://127.0.0.1:8080/oauth/callback"

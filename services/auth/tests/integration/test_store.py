@@ -6,9 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from libs.crypto.errors import InvalidCiphertextError
+from libs.db.engine import Database
 from libs.kernel.ids import AccountId, UserId
+from services.auth.adapters.sql.store import SqlStore
 from services.auth.app.ports import Sealer
 from services.auth.domain.authorization import Authorization
 from services.auth.domain.installation import InstallationState
@@ -133,3 +137,22 @@ async def test_a_sealed_value_opens_in_its_place_alone(sealer: Sealer) -> None:
     ):
         with pytest.raises(InvalidCiphertextError):
             await sealer.open(*moved, sealed)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE audit_events SET outcome = 'ok'", "DELETE FROM audit_events", "TRUNCATE audit_events"],
+)
+async def test_the_audit_only_grows_whoever_asks(
+    database: Database, new: NewInstallation, statement: str
+) -> None:
+    account, store = new().account, SqlStore(database)
+    async with store.transaction(account) as tx:
+        await tx.audit.record("service:auth", "tried", "no", {}, NOW)
+
+    with pytest.raises(DBAPIError, match="append-only"):
+        async with database.transaction() as connection:
+            await connection.execute(text(statement))
+
+    async with store.transaction(account) as tx:
+        assert [row.outcome for row in await tx.audit.page(0, 10)] == ["no"]

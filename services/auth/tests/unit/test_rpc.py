@@ -11,12 +11,12 @@ import pytest_asyncio
 from libs.kernel.ids import account_name
 from libs.participant.servicer import SERVICE as PARTICIPANT
 from libs.rpc.errors import reason_of
-from libs.rpc.pages import PageTokens
 from libs.rpc.peers import check_complete
 from libs.testing.rpc import Rpc, rpc_harness
 from services.auth.rpc.peers import AUTH, PEERS
-from services.auth.rpc.servicer import AuthServicer, UseCases
+from services.auth.rpc.servicer import AuthServicer
 from services.auth.tests.house import ADMIN, AGENT, House
+from services.auth.tests.served import use_cases
 from services.auth.tests.signed_urls import ORIGIN, claims, signed
 from setlist.auth.v1 import auth_resources_pb2 as resources
 from setlist.auth.v1 import auth_service_pb2 as messages
@@ -28,23 +28,8 @@ CODE = grpc.StatusCode
 
 @pytest_asyncio.fixture
 async def rpc(house: House) -> AsyncIterator[Rpc]:
-    use = UseCases(
-        house.open_session,
-        house.authorize,
-        house.complete,
-        house.exchange,
-        house.access,
-        house.revoke,
-        house.verify,
-        house.keys,
-        house.store,
-        PageTokens(bytes(32)),
-        house.keeper(),
-        house.shred,
-    )
-
     def add(server: grpc.aio.Server) -> None:
-        add_AuthServiceServicer_to_server(AuthServicer(use), server)
+        add_AuthServiceServicer_to_server(AuthServicer(use_cases(house)), server)
 
     async with rpc_harness("auth", AUTH_PEERS, [AUTH], add, verifies_context=False) as running:
         yield running
