@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -109,10 +109,19 @@ class SqlSubjects:
     Args:
         places: in the order in which they are erased.
         data_map: tells which columns are kept on purpose, and which tables hold what the person provided.
+        first: done in the erasure's own transaction before anything is erased, e.g. to take a lock, and to
+            tell those who keep copies.
     """
 
-    def __init__(self, database: Database, places: Sequence[Place], data_map: DataMap) -> None:
+    def __init__(
+        self,
+        database: Database,
+        places: Sequence[Place],
+        data_map: DataMap,
+        first: Callable[[AsyncConnection, AccountId], Awaitable[None]] | None = None,
+    ) -> None:
         self._database = database
+        self._first = first
         self._places = places
         self._kept = data_map.kept()
         self._provided = {c.table for c in data_map.columns if c.provided}
@@ -152,6 +161,8 @@ class SqlSubjects:
                 if attempt > done.attempt:
                     await connection.execute(text(_NEWER), {**key, "attempt": attempt})
                 return [Count(**row) for row in done.counts]
+            if self._first is not None:
+                await self._first(connection, account)
             counts = []
             for place in self._places:
                 rows = await self._apply(connection, place, self._values(account, user))

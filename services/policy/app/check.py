@@ -2,80 +2,124 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 
+from libs.decision.decide import Decided, decide
+from libs.decision.snapshot import Snapshot
 from libs.kernel.clock import Clock
 from libs.kernel.ids import AccountId, IdSource
-from services.policy.app.facts import Facts, Question
-from services.policy.app.ports import Answer, LogRow, Store
-from services.policy.app.tokens import revision_of
-from services.policy.domain.decide import User
-from services.policy.domain.errors import RevisionAheadError
+from services.policy.app import needed
+from services.policy.app.asked import Asked, Question
+from services.policy.app.basis import Bases, Basis
+from services.policy.app.decision_log import DecisionLog
+from services.policy.app.ports import Answer, LogRow, Reading
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What every question about rights is asked with.
-
-    Attributes:
-        acting: the person who asks, with the role that his verified token states: it wins over the
-            directory, which knows no end users (facts: policy, decision 9). None = a service asks.
-        at_least: consistency token; empty = any state.
-    """
-
-    acting: User | None = None
-    at_least: str = ""
-
-
-def require_revision(revision: int, at_least: str) -> None:
-    """Refuse to answer from a state before a token's write.
-
-    Raises:
-        InvalidRequestError: it is no token.
-        RevisionAheadError: the token names a write that is not here yet.
-    """
-    if at_least and revision_of(at_least) > revision:
-        raise RevisionAheadError("this replica has not caught up with the token yet", retry_after_seconds=0.2)
+NOT_LOGGED = Decided(False, "NOT_LOGGED")
 
 
 class Check:
-    """Decides on the account's present state; every decision is logged with its reason."""
+    """Decides on one state; every decision is logged with its reason, at the time."""
 
-    def __init__(self, store: Store, clock: Clock, ids: IdSource) -> None:
-        self._store = store
+    def __init__(self, bases: Bases, log: DecisionLog, clock: Clock, ids: IdSource) -> None:
+        self._bases = bases
+        self._log = log
         self._clock = clock
         self._ids = ids
 
     async def __call__(
-        self, account: AccountId, questions: Sequence[Question], asked: Asked | None = None
+        self,
+        account: AccountId,
+        questions: Sequence[Question],
+        asked: Asked | None = None,
+        *,
+        explain: bool = False,
     ) -> list[Answer]:
         """Answer questions, in their order, each one, all on one revision.
 
+        Args:
+            explain: whether each answer tells every rule that was tried.
+
         Raises:
-            InvalidRequestError: the token is none.
-            RevisionAheadError: the token names a write that is not here yet.
+            RevisionUnknownError, RevisionNotKeptError, DependencyUnavailableError: as `Bases.on`.
         """
-        asked, now = asked or Asked(), self._clock.now()
-        async with self._store.snapshot(account) as tx:
-            revision = await tx.revision()
-            require_revision(revision, asked.at_least)
-            facts = await Facts.load(tx, questions, asked.acting, now)
-            answers = [Answer(facts.decide(question), revision) for question in questions]
-            await tx.log(
-                [
-                    LogRow(
-                        self._ids.new("log"),
-                        now,
-                        question.user,
-                        question.action,
-                        question.object_type,
-                        question.record,
-                        answer.decided.allowed,
-                        answer.decided.reason,
-                        revision,
-                    )
-                    for question, answer in zip(questions, answers, strict=True)
-                ]
-            )
-        return answers
+        asked = asked or Asked()
+        basis = await self._bases.on(account, asked.freshness, partial(_needed, questions))
+        began = time.perf_counter_ns()
+        decided = [_decide(basis, question, asked, explain=explain) for question in questions]
+        spent_us = (time.perf_counter_ns() - began) // 1000 // max(1, len(questions))
+        logged = [
+            self._log.wanted(basis.settings, allowed=one.allowed, object_type=question.object_type)
+            for one, question in zip(decided, questions, strict=True)
+        ]
+        ids = self._ids_of(logged)
+        rows = [
+            self._row(basis, asked, question, one, log_id, spent_us)
+            for question, one, log_id in zip(questions, decided, ids, strict=True)
+            if log_id
+        ]
+        if not await self._keep(account, basis, rows):
+            decided = [
+                NOT_LOGGED if self._log.audited(basis.settings, question.object_type) else one
+                for question, one in zip(questions, decided, strict=True)
+            ]
+        return [
+            Answer(one, basis.revision, log_id, basis.redacted)
+            for one, log_id in zip(decided, ids, strict=True)
+        ]
+
+    def _ids_of(self, logged: Sequence[bool]) -> list[str]:
+        """Return ids of log entries, empty for what is not logged: those of one call sort together."""
+        call = self._ids.new("log") if any(logged) else ""
+        if len(logged) == 1:
+            return [call]
+        return [f"{call}-{place:05d}" if wanted else "" for place, wanted in enumerate(logged)]
+
+    def _row(
+        self, basis: Basis, asked: Asked, question: Question, decided: Decided, log_id: str, spent_us: int
+    ) -> LogRow:
+        return LogRow(
+            log_id,
+            self._clock.now(),
+            question.user,
+            question.action,
+            question.object_type,
+            question.record,
+            decided.allowed,
+            decided.reason,
+            basis.revision,
+            asked.caller,
+            decided.row,
+            decided.relationship,
+            asked.trace,
+            spent_us,
+            basis.lag_ms,
+        )
+
+    async def _keep(self, account: AccountId, basis: Basis, rows: Sequence[LogRow]) -> bool:
+        """Hand rows to the log; False when those of audited types could not be written."""
+        if not basis.settings.audited_types:
+            self._log.put(account, rows)
+            return True
+        audited = [row for row in rows if self._log.audited(basis.settings, row.object_type)]
+        self._log.put(account, [row for row in rows if row not in audited])
+        return not audited or await self._log.write(account, audited)
+
+
+async def _needed(questions: Sequence[Question], tx: Reading, revision: int, at: int | None) -> Snapshot:
+    return await needed.for_questions(tx, questions, revision, at)
+
+
+def _decide(basis: Basis, question: Question, asked: Asked, *, explain: bool) -> Decided:
+    subject = question.subject(basis.snapshot, asked)
+    return decide(
+        basis.snapshot,
+        subject,
+        question.action,
+        question.object_type,
+        question.record,
+        basis.now,
+        question.given,
+        explain=explain,
+    )

@@ -20,5 +20,5 @@ class LintPolicies:
         return lint(
             {row.key: row.permissions for row in types if row.kind == OBJECT},
             {row.key: row.permissions for row in types if row.kind == RELATIONSHIP},
-            {row.user.custom_role_id for row in users if row.user.custom_role_id is not None},
+            {user.custom_role_id for user in users if user.custom_role_id is not None},
         )

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from datetime import datetime
+from dataclasses import dataclass
+from itertools import islice
 
-from libs.kernel.clock import Clock
+from libs.decision.lookups import Right, every_right
+from libs.decision.rows import User
+from libs.decision.snapshot import Snapshot
 from libs.kernel.ids import AccountId
-from services.policy.app.facts import load_user
-from services.policy.app.ports import Store, Transaction, TypeRow
-from services.policy.domain.decide import User
-from services.policy.domain.ends import user_end
-from services.policy.domain.rights import Rights, rights_of
+from services.policy.app import needed
+from services.policy.app.asked import Asked
+from services.policy.app.basis import Bases
+from services.policy.app.ports import Reading
 
 EVERY_RECORD = "*"
-Right = tuple[str, str, str]
-"""Type, record or empty for every record, action: also the position that a page goes on behind."""
-
 START: Right = ("", "", "")
-_CHUNK = 1000
+"""The position in front of the first right."""
 
 
 def shown(right: Right) -> str:
@@ -27,61 +25,43 @@ def shown(right: Right) -> str:
     return f"{type_name}/{record or EVERY_RECORD}/{action}"
 
 
-class ListEverythingOf:
-    """Lists rights by type, record and action, the ones on every record first."""
+@dataclass(frozen=True, slots=True)
+class RightsPage:
+    """A page of rights, by type, record and action, those on every record first.
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
+    Attributes:
+        more: whether there are further ones.
+        revision: that the next page must be of.
+        now: second of the epoch that counts for the next page too.
+    """
+
+    rights: tuple[Right, ...]
+    more: bool
+    revision: int
+    now: float
+
+
+class ListEverythingOf:
+    """Lists exactly what checks would allow, at one revision over all pages."""
+
+    def __init__(self, bases: Bases) -> None:
+        self._bases = bases
 
     async def __call__(
-        self, account: AccountId, user: int, acting: User | None, *, after: Right, limit: int
-    ) -> tuple[list[Right], bool]:
-        """Return the rights beyond `after`, at most `limit`, and whether there are more.
+        self, account: AccountId, user: int, asked: Asked, *, after: Right, limit: int
+    ) -> RightsPage:
+        """Return the rights beyond `after`, at most `limit`.
 
-        Args:
-            acting: the person who asks, whose role his token states.
+        Raises:
+            RevisionUnknownError, RevisionNotKeptError, DependencyUnavailableError: as `Bases.on`.
         """
-        found: list[Right] = []
-        async with self._store.snapshot(account) as tx:
-            subject = await load_user(tx, user, acting)
-            if subject is None:
-                return [], False
-            for row in sorted(await tx.types(), key=lambda row: row.name):
-                if row.name < after[0]:
-                    continue
-                async for right in _of_type(tx, subject, row, after, self._clock.now()):
-                    if right > after:
-                        found.append(right)
-                    if len(found) > limit:
-                        return found[:limit], True
-        return found, False
 
+        async def need(tx: Reading, revision: int, at: int | None) -> Snapshot:
+            known = asked.acting if asked.acting is not None and asked.acting.id == user else None
+            return await needed.for_user(tx, known or User(user, ""), None, revision, at)
 
-async def _of_type(
-    tx: Transaction, user: User, row: TypeRow, after: Right, now: datetime
-) -> AsyncIterator[Right]:
-    rights = rights_of(user, row.permissions)
-    for action in sorted(rights.on_all):
-        yield row.name, "", action
-    if not rights.by_relationship:
-        return
-    behind = after[1] if row.name == after[0] else ""
-    if behind:  # the last record of the page before may have further actions
-        for key in (await tx.related([(user_end(user.id), behind)], now)).values():
-            for action in _actions(rights, frozenset(key)):
-                yield row.name, behind, action
-    while True:
-        chunk = await tx.targets(
-            user_end(user.id), sorted(rights.by_relationship), now, after=behind, limit=_CHUNK
-        )
-        for record, types in chunk:
-            for action in _actions(rights, types):
-                yield row.name, record, action
-        if len(chunk) < _CHUNK:
-            return
-        behind = chunk[-1][0]
-
-
-def _actions(rights: Rights, types: frozenset[str]) -> list[str]:
-    return sorted({a for key in types for a in rights.by_relationship.get(key, frozenset())})
+        basis = await self._bases.on(account, asked.freshness, need)
+        subject = asked.person(basis.snapshot, user)
+        rights = (right for right in every_right(basis.snapshot, subject, basis.now) if right > after)
+        page = tuple(islice(rights, limit + 1))
+        return RightsPage(page[:limit], len(page) > limit, basis.revision, basis.now)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from libs.decision.rows import User
 from libs.kernel.errors import PermissionDeniedError
 from libs.kernel.ids import AccountId
 from services.policy.app.ports import RELATIONSHIP, RelationshipRow, Store
-from services.policy.domain.decide import User, decide
+from services.policy.domain.roles import allowed_by_role
 
 
 class ListRelationships:
@@ -39,7 +40,7 @@ class ListRelationships:
                 readable = {
                     row.key
                     for row in await tx.types(RELATIONSHIP)
-                    if decide(person, "read", row.permissions, "*", lambda _: None).allowed
+                    if allowed_by_role(person, "read", row.permissions)
                 }
                 types = readable & types if types else readable
                 if type_key and not types:

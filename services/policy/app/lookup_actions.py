@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-from libs.kernel.clock import Clock
+from libs.decision.lookups import allowed_actions
+from libs.decision.snapshot import Snapshot
 from libs.kernel.ids import AccountId
-from services.policy.app.check import Asked, require_revision
-from services.policy.app.facts import Facts, Question
-from services.policy.app.ports import Store
-from services.policy.domain.decide import ACTIONS
+from services.policy.app import needed
+from services.policy.app.asked import Asked, Question
+from services.policy.app.basis import Bases
+from services.policy.app.ports import Reading
 
 
 class LookupActions:
     """Asks for every action at once."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
+    def __init__(self, bases: Bases) -> None:
+        self._bases = bases
 
-    async def __call__(
-        self, account: AccountId, user: int, object_type: str, record: str, asked: Asked
-    ) -> list[str]:
+    async def __call__(self, account: AccountId, question: Question, asked: Asked) -> list[str]:
         """Return the actions that a check would allow.
 
         Args:
-            record: empty = the type itself, or a record to be created.
+            question: its action does not count; an empty record = the type itself, or a record to be created.
 
         Raises:
-            InvalidRequestError, RevisionAheadError: as a check does.
+            RevisionUnknownError, RevisionNotKeptError, DependencyUnavailableError: as `Bases.on`.
         """
-        questions = [Question(user, action, object_type, record) for action in ACTIONS]
-        async with self._store.snapshot(account) as tx:
-            require_revision(await tx.revision(), asked.at_least)
-            facts = await Facts.load(tx, questions, asked.acting, self._clock.now())
-        return [question.action for question in questions if facts.decide(question).allowed]
+
+        async def need(tx: Reading, revision: int, at: int | None) -> Snapshot:
+            return await needed.for_questions(tx, [question], revision, at)
+
+        basis = await self._bases.on(account, asked.freshness, need)
+        return allowed_actions(
+            basis.snapshot,
+            question.subject(basis.snapshot, asked),
+            question.object_type,
+            question.record,
+            basis.now,
+            question.given,
+        )

@@ -4,66 +4,82 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from libs.kernel.clock import Clock
+from libs.decision.lookups import allowed_records
+from libs.decision.rows import OBJECT, User
+from libs.decision.snapshot import Snapshot
 from libs.kernel.ids import AccountId
-from services.policy.app.check import Asked, require_revision
-from services.policy.app.facts import find_type, load_types, load_user
-from services.policy.app.ports import Store
-from services.policy.domain.ends import user_end
-from services.policy.domain.rights import rights_of
+from services.policy.app import needed
+from services.policy.app.asked import Asked, Question
+from services.policy.app.basis import Bases
+from services.policy.app.ports import Reading
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class RecordsPage:
     """A page of records.
 
     Attributes:
-        all_records: a role allows every record, so none is listed.
-        ids: by code point.
+        every: whether a role allows every record of the type.
+        ids: by id.
         more: whether there are further ones.
+        total: how many there are on all pages.
+        revision: that the next page must be of.
+        now: second of the epoch that counts for the next page too.
     """
 
-    all_records: bool
-    ids: tuple[str, ...] = ()
-    more: bool = False
+    every: bool
+    ids: tuple[str, ...]
+    more: bool
+    total: int
+    revision: int
+    now: float
 
 
 class LookupResources:
-    """Lists records through relationships, from the index by source.
+    """Lists exactly the known records that a check would allow, at one revision over all pages."""
 
-    Pages go on behind the last record id, so a record that may be acted on all the while is on exactly one
-    of them, whatever is written meanwhile.
-    """
-
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
+    def __init__(self, bases: Bases) -> None:
+        self._bases = bases
 
     async def __call__(
         self,
         account: AccountId,
-        user: int,
-        action: str,
-        object_type: str,
+        question: Question,
         asked: Asked,
         *,
         after: str,
         limit: int,
-    ) -> Records:
+        list_all: bool = False,
+    ) -> RecordsPage:
         """Return the records beyond `after`, at most `limit`.
 
+        Args:
+            question: its record does not count.
+            list_all: list the known records also when a role allows every record.
+
         Raises:
-            InvalidRequestError, RevisionAheadError: as a check does.
+            RevisionUnknownError, RevisionNotKeptError, DependencyUnavailableError: as `Bases.on`.
         """
-        async with self._store.snapshot(account) as tx:
-            require_revision(await tx.revision(), asked.at_least)
-            found = find_type(await load_types(tx), object_type)
-            subject = await load_user(tx, user, asked.acting)
-            rights = rights_of(subject, found.permissions if found else None)
-            if action in rights.on_all:
-                return Records(all_records=True)
-            carriers = rights.carriers(action)
-            if not carriers:
-                return Records(all_records=False)
-            rows = await tx.targets(user_end(user), carriers, self._clock.now(), after=after, limit=limit + 1)
-        return Records(False, tuple(target for target, _ in rows[:limit]), len(rows) > limit)
+
+        async def need(tx: Reading, revision: int, at: int | None) -> Snapshot:
+            known = asked.acting if asked.acting is not None and asked.acting.id == question.user else None
+            user = known or User(question.user, question.role)
+            names = [question.object_type]
+            return await needed.for_user(tx, user, names, revision, at, every_record=list_all)
+
+        basis = await self._bases.on(account, asked.freshness, need)
+        found = allowed_records(
+            basis.snapshot,
+            question.subject(basis.snapshot, asked),
+            question.action,
+            question.object_type,
+            basis.now,
+            question.given,
+        )
+        ids = sorted(found.ids)
+        if found.every and list_all and (compiled := basis.snapshot.find(question.object_type)) is not None:
+            ids = basis.snapshot.records(compiled.row.key) if compiled.row.kind == OBJECT else []
+        page = [record for record in ids if record > after][: limit + 1]
+        return RecordsPage(
+            found.every, tuple(page[:limit]), len(page) > limit, len(ids), basis.revision, basis.now
+        )

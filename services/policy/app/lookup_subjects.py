@@ -4,66 +4,70 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from libs.kernel.clock import Clock
+from libs.decision.lookups import allowed_users, role_grants
+from libs.decision.snapshot import Snapshot
 from libs.kernel.ids import AccountId
-from services.policy.app.check import Asked, require_revision
-from services.policy.app.facts import Facts, Question
-from services.policy.app.ports import Store
+from services.policy.app import needed
+from services.policy.app.asked import Asked, Question
+from services.policy.app.basis import Bases
+from services.policy.app.ports import Reading
 
-CHUNK = 1000
+_PART = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Subjects:
+class SubjectsPage:
     """A page of users.
 
     Attributes:
         ids: ascending.
         more: whether there are further ones.
+        roles: rows whose every holder may, known or not.
+        revision: that the next page must be of.
+        now: second of the epoch that counts for the next page too.
     """
 
     ids: tuple[int, ...]
     more: bool
+    roles: tuple[str, ...]
+    revision: int
+    now: float
 
 
 class LookupSubjects:
-    """Walks the directory and decides for each: users whom it does not know are never listed.
+    """Decides for each user of the directory: whom it does not know is never listed.
 
-    That is by the rules of a check, which denies them (facts: policy, decision 14). Pages go on behind the
-    last user id, as those of LookupResources.
+    That is by the rules of a check, which denies them (facts: policy, decision 14).
     """
 
-    def __init__(self, store: Store, clock: Clock, chunk: int = CHUNK) -> None:
-        self._store = store
-        self._clock = clock
-        self._chunk = chunk
+    def __init__(self, bases: Bases) -> None:
+        self._bases = bases
 
     async def __call__(
-        self,
-        account: AccountId,
-        action: str,
-        object_type: str,
-        record: str,
-        asked: Asked,
-        *,
-        after: int,
-        limit: int,
-    ) -> Subjects:
+        self, account: AccountId, question: Question, asked: Asked, *, after: int, limit: int
+    ) -> SubjectsPage:
         """Return the users beyond `after`, at most `limit`.
 
+        Args:
+            question: its user does not count.
+
         Raises:
-            InvalidRequestError, RevisionAheadError: as a check does.
+            RevisionUnknownError, RevisionNotKeptError, DependencyUnavailableError: as `Bases.on`.
         """
+        type_name, record = question.object_type, question.record
+
+        async def need(tx: Reading, revision: int, at: int | None) -> Snapshot:
+            return await needed.for_record(tx, type_name, record, revision, at, after)
+
+        basis = await self._bases.on(account, asked.freshness, need)
+        users = sorted((u for i, u in basis.snapshot.users.items() if i > after), key=lambda user: user.id)
         found: list[int] = []
-        now = self._clock.now()
-        async with self._store.snapshot(account) as tx:
-            require_revision(await tx.revision(), asked.at_least)
-            while len(found) <= limit:
-                users = await tx.users(after=after, limit=self._chunk)
-                questions = [Question(row.user.id, action, object_type, record) for row in users]
-                facts = await Facts.load(tx, questions, asked.acting, now)
-                found += [q.user for q in questions if facts.decide(q).allowed]
-                if len(users) < self._chunk:
-                    break
-                after = users[-1].user.id
-        return Subjects(tuple(found[:limit]), len(found) > limit)
+        for start in range(0, len(users), _PART):
+            part = users[start : start + _PART]
+            found += allowed_users(
+                basis.snapshot, part, question.action, type_name, record, basis.now, question.given
+            )
+            if len(found) > limit:
+                break
+        roles = role_grants(basis.snapshot, question.action, type_name, record)
+        return SubjectsPage(tuple(found[:limit]), len(found) > limit, tuple(roles), basis.revision, basis.now)

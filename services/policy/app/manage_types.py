@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from libs.decision.rows import USER, Json
 from libs.kernel.clock import Clock
 from libs.kernel.errors import EtagMismatchError, FieldViolation, InvalidRequestError, NotFoundError
 from libs.kernel.ids import AccountId
-from services.policy.app.ports import OBJECT, RELATIONSHIP, Store, Transaction, TypeRow, UnchangedError
-from services.policy.domain.ends import RESERVED_KEYS, USER, is_zendesk_type
+from services.policy.app.ports import (
+    OBJECT,
+    RELATIONSHIP,
+    AccountSettings,
+    Reading,
+    Store,
+    TypeRow,
+    UnchangedError,
+)
+from services.policy.domain.ends import RESERVED_KEYS, is_zendesk_type
 from services.policy.domain.errors import AlreadyExistsError, TypeInUseError
+from services.policy.domain.extensions import check_extensions
 from services.policy.domain.patch import parse_patch
 from services.policy.domain.permissions import merge, new_permissions
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A type as it is now.
+
+    Attributes:
+        before: as it was.
+        ignored: JSON pointers of members that a lenient account ignores.
+    """
+
+    row: TypeRow
+    before: TypeRow
+    revision: int
+    ignored: tuple[str, ...] = ()
 
 
 class ManageTypes:
@@ -30,6 +56,7 @@ class ManageTypes:
         source: str = "",
         target: str = "",
         many: bool = False,
+        actor: str = "",
         validate_only: bool = False,
     ) -> tuple[TypeRow, int]:
         """Make a type with its default policy; return it and the revision.
@@ -38,6 +65,7 @@ class ManageTypes:
             kind: object or relationship.
             source: of a relationship type: one of Zendesk's types or an object type's key.
             target: the same.
+            actor: who does it, for the change log.
 
         Raises:
             AlreadyExistsError: the key is taken by a type of this kind.
@@ -51,7 +79,7 @@ class ManageTypes:
         row = TypeRow(kind, key, new_permissions(), self._clock.now(), source, target, many)
         try:
             async with self._store.transaction(account) as tx:
-                revision = await tx.next_revision()
+                revision = await tx.next_revision(actor, self._clock.now())
                 if await tx.type(kind, key) is not None:
                     raise AlreadyExistsError(
                         f"the {kind} type `{key}` exists", metadata={"name": _name(account, kind, key)}
@@ -66,8 +94,16 @@ class ManageTypes:
         return row, revision
 
     async def update_permissions(
-        self, account: AccountId, kind: str, key: str, patch_json: str, etag: str, *, validate_only: bool
-    ) -> tuple[TypeRow, int]:
+        self,
+        account: AccountId,
+        kind: str,
+        key: str,
+        patch_json: str,
+        etag: str = "",
+        *,
+        actor: str = "",
+        validate_only: bool = False,
+    ) -> Changed:
         """Merge a patch into a type's permissions under the account's lock; nothing changes, no revision.
 
         Args:
@@ -80,44 +116,71 @@ class ManageTypes:
             EtagMismatchError: the permissions have another version.
             PermissionsInvalidError: the patch breaks rules; in this order (facts: policy §1.7).
         """
-        changed: TypeRow | None = None
+        changed: Changed | None = None
         try:
             async with self._store.transaction(account) as tx:
                 # The lock comes first: of two admins who patch different members both must survive.
-                revision = await tx.next_revision()
+                revision = await tx.next_revision(actor, self._clock.now())
                 row = await _require(tx, account, kind, key)
                 patch = parse_patch(patch_json)
-                if etag and etag != str(row.version):
-                    raise EtagMismatchError(
-                        "the permissions changed since they were read",
-                        metadata={"name": f"{_name(account, kind, key)}/permissions"},
-                    )
-                carriers = {
-                    t.key for t in await tx.types(RELATIONSHIP) if t.source == USER and t.target == key
-                }
-                merged = merge(
-                    row.permissions, patch, object_type=kind == OBJECT, may_carry=carriers.__contains__
-                )
-                differs = merged != row.permissions
-                changed = replace(row, permissions=merged, version=row.version + differs)
-                if validate_only or not differs:
+                _require_etag(account, row, etag)
+                types = {t.key: t for t in await tx.types(RELATIONSHIP)}
+                after, ignored = patched(row, patch, types, await tx.settings())
+                changed = Changed(after, row, revision, tuple(ignored))
+                if validate_only or after == row:
                     raise UnchangedError(revision - 1)
-                await tx.put_permissions(changed)
+                await tx.put_permissions(after)
         except UnchangedError as unchanged:
-            revision = unchanged.revision
-        assert changed is not None  # noqa: S101 - both ways out of the transaction have set it
-        return changed, revision
+            assert changed is not None  # noqa: S101 - it is raised after that was set
+            return replace(changed, revision=unchanged.revision)
+        return changed
 
-    async def delete(self, account: AccountId, kind: str, key: str, *, validate_only: bool) -> int:
+    async def update_extensions(
+        self,
+        account: AccountId,
+        key: str,
+        extensions: Json,
+        etag: str = "",
+        *,
+        actor: str = "",
+        validate_only: bool = False,
+    ) -> Changed:
+        """Replace what an object type's policies have beyond the seed.
+
+        Raises:
+            NotFoundError: there is no such type.
+            EtagMismatchError: the permissions have another version.
+            ExtensionsInvalidError: they break rules.
+        """
+        changed: Changed | None = None
+        try:
+            async with self._store.transaction(account) as tx:
+                revision = await tx.next_revision(actor, self._clock.now())
+                row = await _require(tx, account, OBJECT, key)
+                _require_etag(account, row, etag)
+                check_extensions(extensions, row, {t.key: t for t in await tx.types(RELATIONSHIP)})
+                after = extended(row, extensions)
+                changed = Changed(after, row, revision)
+                if validate_only or after == row:
+                    raise UnchangedError(revision - 1)
+                await tx.put_permissions(after)
+        except UnchangedError as unchanged:
+            assert changed is not None  # noqa: S101 - it is raised after that was set
+            return replace(changed, revision=unchanged.revision)
+        return changed
+
+    async def delete(
+        self, account: AccountId, kind: str, key: str, *, actor: str = "", validate_only: bool
+    ) -> int:
         """Delete a type; return the revision.
 
         Raises:
             NotFoundError: there is none.
-            TypeInUseError: relationships, relationship types or policies refer to it.
+            TypeInUseError: records, relationship types or policies refer to it.
         """
         try:
             async with self._store.transaction(account) as tx:
-                revision = await tx.next_revision()
+                revision = await tx.next_revision(actor, self._clock.now())
                 await _require(tx, account, kind, key)
                 if await _is_used(tx, kind, key):
                     raise TypeInUseError(
@@ -131,7 +194,54 @@ class ManageTypes:
         return revision
 
 
-async def _require_ends(tx: Transaction, row: TypeRow) -> None:
+def patched(
+    row: TypeRow, patch: object, types: Mapping[str, TypeRow], settings: AccountSettings
+) -> tuple[TypeRow, list[str]]:
+    """Return a type after a merge patch, and what was ignored of it.
+
+    Args:
+        types: relationship types by key.
+
+    Raises:
+        PermissionsInvalidError: the patch breaks rules.
+    """
+    carriers = {t.key for t in types.values() if t.source == USER and t.target == row.key}
+    merged, ignored = merge(
+        row.permissions,
+        patch,
+        object_type=row.kind == OBJECT,
+        may_carry=carriers.__contains__,
+        lenient=settings.lenient_patches,
+    )
+    if merged == row.permissions:
+        return row, ignored
+    conditions = row.extensions.get("conditions", {})
+    gone = [
+        name for name in conditions if name != "rbac" and name.removeprefix("rebac/") not in merged["rebac"]
+    ]
+    extensions = row.extensions
+    if gone:  # a condition goes with the policy that it stands on
+        extensions = {**extensions, "conditions": {k: v for k, v in conditions.items() if k not in gone}}
+    return replace(row, permissions=merged, extensions=extensions, version=row.version + 1), ignored
+
+
+def extended(row: TypeRow, extensions: Json) -> TypeRow:
+    """Return a type with these extensions; the same row when they are what it has."""
+    kept = {name: value for name, value in extensions.items() if value}
+    if kept == row.extensions:
+        return row
+    return replace(row, extensions=kept, version=row.version + 1)
+
+
+def _require_etag(account: AccountId, row: TypeRow, etag: str) -> None:
+    if etag and etag != str(row.version):
+        raise EtagMismatchError(
+            "the permissions changed since they were read",
+            metadata={"name": f"{_name(account, row.kind, row.key)}/permissions"},
+        )
+
+
+async def _require_ends(tx: Reading, row: TypeRow) -> None:
     faults = [
         FieldViolation(field, "is neither one of Zendesk's types nor an object type")
         for field, end in (("source", row.source), ("target", row.target))
@@ -142,16 +252,20 @@ async def _require_ends(tx: Transaction, row: TypeRow) -> None:
         raise InvalidRequestError(f"{ends}: there is no such type", violations=faults)
 
 
-async def _is_used(tx: Transaction, kind: str, key: str) -> bool:
+async def _is_used(tx: Reading, kind: str, key: str) -> bool:
     """Tell whether something refers to a type; keys of the two kinds are two name spaces."""
     if kind == OBJECT:
-        return any(key in (t.source, t.target) for t in await tx.types(RELATIONSHIP))
-    if any(key in t.permissions["rebac"] for t in await tx.types(OBJECT)):
-        return True
+        if any(key in (t.source, t.target) for t in await tx.types(RELATIONSHIP)):
+            return True
+        return bool(await tx.objects([key], limit=1))
+    for row in await tx.types(OBJECT):
+        paths = [policy["path"] for policy in row.extensions.get("policies", {}).values()]
+        if key in row.permissions["rebac"] or any(step["type"] == key for path in paths for step in path):
+            return True
     return bool(await tx.relationships(types=[key], limit=1))
 
 
-async def _require(tx: Transaction, account: AccountId, kind: str, key: str) -> TypeRow:
+async def _require(tx: Reading, account: AccountId, kind: str, key: str) -> TypeRow:
     row = await tx.type(kind, key)
     if row is None:
         raise missing_type(account, kind, key)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from libs.decision.rows import User
 from libs.kernel.errors import PermissionDeniedError
 from libs.kernel.ids import AccountId
+from services.policy.app.asked import Freshness
+from services.policy.app.basis import kept_revision
 from services.policy.app.manage_types import missing_type
 from services.policy.app.ports import Store, TypeRow
-from services.policy.domain.decide import User, decide
+from services.policy.domain.roles import allowed_by_role
 
 
 def may_read(person: User | None, row: TypeRow | None) -> bool:
@@ -16,7 +19,7 @@ def may_read(person: User | None, row: TypeRow | None) -> bool:
     """
     if person is None or person.role == "admin":
         return True
-    return decide(person, "read", row.permissions if row else None, "", lambda _: None).allowed
+    return row is not None and allowed_by_role(person, "read", row.permissions)
 
 
 class ReadTypes:
@@ -39,6 +42,21 @@ class ReadTypes:
         if row is None:
             raise missing_type(account, kind, key)
         return row
+
+    async def as_of(self, account: AccountId, kind: str, key: str, freshness: Freshness) -> TypeRow:
+        """Return a type as of a kept revision; the present one, when none is asked for.
+
+        Raises:
+            NotFoundError: there was none of this kind.
+            RevisionUnknownError, RevisionNotKeptError: as for a decision.
+        """
+        async with self._store.snapshot(account) as tx:
+            revision = await kept_revision(tx, await tx.state(), freshness)
+            rows = await tx.types(kind, at=revision)
+        found = next((row for row in rows if row.key == key), None)
+        if found is None:
+            raise missing_type(account, kind, key)
+        return found
 
     async def list(
         self, account: AccountId, kind: str, person: User | None = None, *, after: str, limit: int

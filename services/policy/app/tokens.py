@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import os
 import re
 
 from libs.kernel.errors import FieldViolation, InvalidRequestError
+from libs.kernel.ids import AccountId
 
-_TOKEN = re.compile(r"zt1\.([0-9]{1,18})", re.ASCII)
-
-
-def token_of(revision: int) -> str:
-    """Return the consistency token of a revision."""
-    return f"zt1.{revision}"
+_TOKEN = re.compile(r"zt2\.(0|[1-9][0-9]{0,17})\.([A-Za-z0-9_-]{22})", re.ASCII)
+_MAC_BYTES = 16
 
 
-def revision_of(token: str) -> int:
-    """Return the revision of a consistency token.
+class ConsistencyTokens:
+    """Makes and reads tokens `zt2.{revision}.{MAC over account and revision}`.
 
-    Raises:
-        InvalidRequestError: it is not a token of ours.
+    The revision can be read by anyone: an embedded decision point compares it with its own.
+
+    Args:
+        key: the same on every replica; without one, tokens are good within this process only.
     """
-    found = _TOKEN.fullmatch(token)
-    if found is None:
-        fault = FieldViolation("consistency.at_least", "is not a consistency token")
-        raise InvalidRequestError(f"`{token[:64]}` is not a consistency token", violations=[fault])
-    return int(found[1])
+
+    def __init__(self, key: bytes | None = None) -> None:
+        self._key = hashlib.sha256(b"consistency tokens" + (key or os.urandom(32))).digest()
+
+    def token(self, account: AccountId, revision: int) -> str:
+        """Return the token of a revision."""
+        return f"zt2.{revision}.{self._mac(account, revision)}"
+
+    def revision(self, account: AccountId, token: str, field: str = "consistency.at_least") -> int:
+        """Return the revision of a token.
+
+        Raises:
+            InvalidRequestError: it is not a token of ours, or one of another account.
+        """
+        found = _TOKEN.fullmatch(token)
+        if found is None or not hmac.compare_digest(found[2], self._mac(account, int(found[1]))):
+            fault = FieldViolation(field, "is not a consistency token of this account")
+            raise InvalidRequestError(f"`{field}` {fault.description}", violations=[fault])
+        return int(found[1])
+
+    def _mac(self, account: AccountId, revision: int) -> str:
+        mac = hmac.digest(self._key, f"{account}\0{revision}".encode(), "sha256")[:_MAC_BYTES]
+        return base64.urlsafe_b64encode(mac).decode().rstrip("=")

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from libs.decision.rows import User
+from libs.kernel.clock import Clock
 from libs.kernel.errors import FieldViolation, InvalidRequestError, NotFoundError, PermissionDeniedError
 from libs.kernel.ids import AccountId
-from services.policy.app.check import Asked, Check
-from services.policy.app.facts import Question
+from services.policy.app.asked import Asked, Question
+from services.policy.app.check import Check
 from services.policy.app.manage_types import missing_type
 from services.policy.app.ports import (
     RELATIONSHIP,
+    Reading,
     RelationshipRow,
     Store,
-    Transaction,
     TypeRow,
     UnchangedError,
 )
-from services.policy.domain.decide import User, decide
 from services.policy.domain.ends import end_fault
 from services.policy.domain.errors import AlreadyExistsError
+from services.policy.domain.roles import allowed_by_role
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Batch:
     """What a batch did."""
 
     created: int
@@ -38,12 +40,19 @@ class WriteRelationships:
     `person` is None when a service writes, which may write every type.
     """
 
-    def __init__(self, store: Store, check: Check) -> None:
+    def __init__(self, store: Store, check: Check, clock: Clock) -> None:
         self._store = store
         self._check = check
+        self._clock = clock
 
     async def create(
-        self, account: AccountId, row: RelationshipRow, person: User | None, *, validate_only: bool
+        self,
+        account: AccountId,
+        row: RelationshipRow,
+        person: User | None,
+        *,
+        actor: str = "",
+        validate_only: bool = False,
     ) -> tuple[RelationshipRow, int]:
         """Make a record; return it, or the living one that existed, and the revision.
 
@@ -56,7 +65,7 @@ class WriteRelationships:
         await self._require(account, person, {row.type}, "create")
         try:
             async with self._store.transaction(account) as tx:
-                revision = await tx.next_revision()
+                revision = await tx.next_revision(actor, self._clock.now())
                 await _allowed(tx, person, {row.type}, "create")
                 await _require_fit(tx, account, [row])
                 if validate_only:
@@ -76,7 +85,9 @@ class WriteRelationships:
         creates: Sequence[RelationshipRow],
         deletes: Sequence[RelationshipRow],
         person: User | None,
-    ) -> Written:
+        *,
+        actor: str = "",
+    ) -> Batch:
         """Delete, then make records; those that live stay, missing ones are no error.
 
         Raises:
@@ -87,7 +98,7 @@ class WriteRelationships:
         await self._require(account, person, gone, "delete")
         try:
             async with self._store.transaction(account) as tx:
-                revision = await tx.next_revision()
+                revision = await tx.next_revision(actor, self._clock.now())
                 await _allowed(tx, person, made, "create")
                 await _allowed(tx, person, gone, "delete")
                 deleted = await tx.unrelate(deletes)
@@ -96,11 +107,17 @@ class WriteRelationships:
                 if not created and not deleted:
                     raise UnchangedError(revision - 1)
         except UnchangedError as unchanged:
-            return Written(0, 0, unchanged.revision)
-        return Written(created, deleted, revision)
+            return Batch(0, 0, unchanged.revision)
+        return Batch(created, deleted, revision)
 
     async def delete(
-        self, account: AccountId, relationship_id: str, person: User | None, *, validate_only: bool
+        self,
+        account: AccountId,
+        relationship_id: str,
+        person: User | None,
+        *,
+        actor: str = "",
+        validate_only: bool = False,
     ) -> int:
         """Delete a record; return the revision.
 
@@ -117,7 +134,7 @@ class WriteRelationships:
             raise _refused("delete")
         try:
             async with self._store.transaction(account) as tx:
-                revision = await tx.next_revision()
+                revision = await tx.next_revision(actor, self._clock.now())
                 row = await tx.relationship(relationship_id)
                 if row is None:
                     name = f"accounts/{account}/relationships/{relationship_id}"
@@ -145,14 +162,13 @@ def _questions(person: User, types: Collection[str], action: str) -> list[Questi
     return [Question(person.id, action, f"{RELATIONSHIP}:{key}") for key in sorted(types)]
 
 
-async def _allowed(tx: Transaction, person: User | None, types: Collection[str], action: str) -> None:
+async def _allowed(tx: Reading, person: User | None, types: Collection[str], action: str) -> None:
     """Decide once more under the lock: the policy may have been tightened meanwhile."""
     if person is None:
         return
     for key in types:
         row = await tx.type(RELATIONSHIP, key)
-        permissions = row.permissions if row else None
-        if not decide(person, action, permissions, "", lambda _: None).allowed:
+        if row is None or not allowed_by_role(person, action, row.permissions):
             raise _refused(action)
 
 
@@ -160,8 +176,16 @@ def _refused(action: str) -> PermissionDeniedError:
     return PermissionDeniedError(f"the relationship type does not let you {action} its records")
 
 
-async def _require_fit(tx: Transaction, account: AccountId, rows: Sequence[RelationshipRow]) -> None:
-    types = {row.key: row for row in await tx.types(RELATIONSHIP)}
+def require_ends(account: AccountId, types: Mapping[str, TypeRow], rows: Sequence[RelationshipRow]) -> None:
+    """Refuse records whose type is unknown, or whose ends do not fit it.
+
+    Args:
+        types: relationship types by key.
+
+    Raises:
+        NotFoundError: there is no such relationship type.
+        InvalidRequestError: an end does not fit.
+    """
     faults = []
     for row in rows:
         kind = types.get(row.type)
@@ -175,19 +199,26 @@ async def _require_fit(tx: Transaction, account: AccountId, rows: Sequence[Relat
                 faults.append(FieldViolation(field, fault))
     if faults:
         raise InvalidRequestError(f"the {faults[0].field} {faults[0].description}", violations=faults)
+
+
+async def _require_fit(tx: Reading, account: AccountId, rows: Sequence[RelationshipRow]) -> None:
+    types = {row.key: row for row in await tx.types(RELATIONSHIP)}
+    require_ends(account, types, rows)
     for kind in types.values():
         if not kind.many:
             await _require_single(tx, account, kind, [row for row in rows if row.type == kind.key])
 
 
 async def _require_single(
-    tx: Transaction, account: AccountId, kind: TypeRow, rows: Sequence[RelationshipRow]
+    tx: Reading, account: AccountId, kind: TypeRow, rows: Sequence[RelationshipRow]
 ) -> None:
     """Refuse a second target of one source."""
     if not rows:
         return
-    present = await tx.from_sources(kind.key, {row.source for row in rows}, rows[0].created_at)
-    target_of = {row.source: (row.target, row.id) for row in present}
+    present = await tx.from_sources([kind.key], {row.source for row in rows})
+    now = rows[0].created_at
+    living = [row for row in present if row.expires_at is None or row.expires_at > now]
+    target_of = {row.source: (row.target, row.id) for row in living}
     for row in rows:
         target, name = target_of.setdefault(row.source, (row.target, row.id))
         if target != row.target:

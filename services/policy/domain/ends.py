@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-USER = "zen:user"
 RESERVED_KEYS = ("type", "relationship_type")
 """Not to be used as keys of object types: AuthZEN's `resource.type` means the types themselves by them."""
 
@@ -15,11 +14,6 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 def is_zendesk_type(name: str) -> bool:
     """Tell whether a name is that of one of Zendesk's own types, e.g. `zen:user`."""
     return _ZENDESK_TYPE.fullmatch(name) is not None
-
-
-def user_end(user_id: int) -> str:
-    """Return a user as an end of a relationship: `zen:user:10002`."""
-    return f"{USER}:{user_id}"
 
 
 def end_fault(end_type: str, value: str) -> str:

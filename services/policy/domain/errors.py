@@ -25,8 +25,29 @@ class TypeInUseError(SetlistError):
 
 
 class RevisionAheadError(SetlistError):
-    """A token names a revision that this database has not reached."""
+    """The state at hand could not be confirmed in time; never is an older one answered from."""
 
     kind = ErrorKind.UNAVAILABLE
     reason = "REVISION_AHEAD"
     retry = Retry.SAME
+
+
+class RevisionUnknownError(SetlistError):
+    """A token or a revision names a write that this database never had, or lost in a restore."""
+
+    kind = ErrorKind.WRONG_STATE
+    reason = "REVISION_UNKNOWN"
+
+
+class RevisionNotKeptError(SetlistError):
+    """The asked revision is older than what is kept, or history was rewritten since; metadata names the oldest."""
+
+    kind = ErrorKind.OUT_OF_RANGE
+    reason = "REVISION_NOT_KEPT"
+
+
+class ExtensionsInvalidError(SetlistError):
+    """Policies beyond the seed break a rule; every fault names its field."""
+
+    kind = ErrorKind.INVALID
+    reason = "EXTENSIONS_INVALID"

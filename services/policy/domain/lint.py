@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from services.policy.domain.permissions import ROLES, RU, Json
+from libs.decision.rows import ROLES, RU, Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,12 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from libs.decision.rows import ROLES, RU, Json
 from libs.kernel.errors import FieldViolation
 from services.policy.domain.errors import PermissionsInvalidError
 
-Json = dict[str, Any]
 CRUD = ("create", "delete", "read", "update")
-RU = ("read", "update")
-ROLES = ("admin", "agent", "end_user")
 _ROLE_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
@@ -50,10 +47,16 @@ def _under(pointer: str, name: str) -> str:
 
 
 class _Merge:
-    """Collects every fault of a patch; the result counts only when there is none."""
+    """Collects every fault of a patch; the result counts only when there is none.
 
-    def __init__(self) -> None:
+    Args:
+        lenient: whether unknown members are ignored and named, instead of being faults.
+    """
+
+    def __init__(self, *, lenient: bool = False) -> None:
         self.faults: list[FieldViolation] = []
+        self.ignored: list[str] = []
+        self._lenient = lenient
 
     def fault(self, pointer: str, text: str) -> None:
         self.faults.append(FieldViolation(pointer, text))
@@ -65,7 +68,14 @@ class _Merge:
             return {}
         if allowed is not None:
             for name in sorted(value.keys() - set(allowed)):
-                self.fault(_under(pointer, name), f"is not one of {', '.join(allowed)}")
+                if self._lenient:
+                    self.ignored.append(_under(pointer, name))
+                elif allowed == RU and name in CRUD:
+                    self.fault(
+                        _under(pointer, name), "is not a permission of a relationship policy: read, update"
+                    )
+                else:
+                    self.fault(_under(pointer, name), f"is not one of {', '.join(allowed)}")
         return {k: v for k, v in value.items() if allowed is None or k in allowed}
 
     def row(self, base: Mapping[str, bool], patch: object, pointer: str, default: Mapping[str, bool]) -> Json:
@@ -114,21 +124,28 @@ class _Merge:
 
 
 def merge(
-    stored: Json, patch: object, *, object_type: bool, may_carry: Callable[[str], bool], root: str = "/data"
-) -> Json:
-    """Return permissions after a merge patch (RFC 7396, with a base for what is missing).
+    stored: Json,
+    patch: object,
+    *,
+    object_type: bool,
+    may_carry: Callable[[str], bool],
+    lenient: bool = False,
+    root: str = "/data",
+) -> tuple[Json, list[str]]:
+    """Return permissions after a merge patch (RFC 7396, with a base for what is missing), and what it ignored.
 
     Args:
         stored: permissions as they are.
         patch: the value of `data`.
         object_type: relationship types have no ReBAC.
         may_carry: tells whether a relationship type goes from `zen:user` to this object type.
+        lenient: ignore unknown members; their JSON pointers are returned (facts: policy, decision 1).
         root: JSON pointer of the patch, for faults.
 
     Raises:
         PermissionsInvalidError: with every fault; nothing is to be stored.
     """
-    work = _Merge()
+    work = _Merge(lenient=lenient)
     merged = copy.deepcopy(stored)
     for name, value in work.members(patch, root, ("rbac", "rebac")).items():
         where = f"{root}/{name}"
@@ -146,7 +163,7 @@ def merge(
     if work.faults:
         names = ", ".join(f"`{f.field}` {f.description}" for f in work.faults[:3])
         raise PermissionsInvalidError(f"the permissions are not valid: {names}", violations=work.faults)
-    return merged
+    return merged, work.ignored
 
 
 def _merge_rebac(

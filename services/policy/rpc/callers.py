@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from libs.kernel.errors import FieldViolation, InvalidRequestError, NotBuiltError, PermissionDeniedError
+from opentelemetry import trace
+
+from libs.decision.rows import User
+from libs.kernel.errors import FieldViolation, InvalidRequestError, PermissionDeniedError
 from libs.rpc.identity import current_caller
-from services.policy.app.check import Asked
-from services.policy.app.facts import Question
-from services.policy.domain.decide import User
-from services.policy.rpc.mapping import TO_ACTION
+from services.policy.app.asked import Question
+from services.policy.rpc.mapping import TO_ACTION, given_of
+from setlist.policy.v1 import policy_resources_pb2 as resources
 from setlist.policy.v1 import policy_service_pb2 as messages
 
 MAXIMUM_KEY = 64
@@ -79,27 +81,41 @@ def require_plain(**texts: str) -> None:
         raise InvalidRequestError(f"the request has bad fields: {fields}", violations=faults)
 
 
-def question_of(asked: Any) -> Question:
+def question_of(asked: Any, action: resources.Action.ValueType | None = None) -> Question:
     """Return a question of a request.
+
+    Args:
+        asked: a message with `user_id`, `object_type`, `record_id`, `given` and, unless given here, `action`.
 
     Raises:
         InvalidRequestError, PermissionDeniedError: it may not be answered.
     """
-    require_plain(object_type=asked.object_type, record_id=asked.record_id)
-    return Question(subject_of(asked.user_id), TO_ACTION[asked.action], asked.object_type, asked.record_id)
+    record = getattr(asked, "record_id", "")
+    require_plain(object_type=asked.object_type, record_id=record)
+    given = asked.given
+    if given.role and acting() is not None:
+        raise PermissionDeniedError("only services may state a role")
+    return Question(
+        subject_of(asked.user_id) if hasattr(asked, "user_id") else 0,
+        TO_ACTION[asked.action if action is None else action],
+        asked.object_type,
+        record,
+        given.role,
+        given.custom_role_id if given.HasField("custom_role_id") else None,
+        given_of(given),
+    )
 
 
-def asked_with(consistency: messages.Consistency) -> Asked:
-    """Return who asks, and how fresh the answer must be.
+def actor() -> str:
+    """Return who changes something, for the change log: `user:{id}` or `service:{name}`."""
+    caller = current_caller()
+    return caller.subject or f"service:{caller.peer}"
 
-    `fully` holds in any case: every answer is read from the database that takes the writes.
 
-    Raises:
-        NotBuiltError: a past revision is asked for.
-    """
-    if consistency.exact_revision:
-        raise NotBuiltError("decisions as of a kept revision are not built yet")
-    return Asked(acting(), consistency.at_least)
+def trace_id() -> str:
+    """Return the id of the current trace; empty without one."""
+    context = trace.get_current_span().get_span_context()
+    return f"{context.trace_id:032x}" if context.is_valid else ""
 
 
 def require_targets(relationships: Sequence[messages.NewRelationship]) -> None:

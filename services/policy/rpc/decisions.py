@@ -5,26 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from libs.kernel.errors import SetlistError
-from libs.kernel.ids import account_of
+from libs.kernel.ids import AccountId, account_of
 from libs.rpc.pages import page_size, query_of
 from services.policy.app.list_everything_of import START, shown
 from services.policy.app.ports import Answer
-from services.policy.rpc.callers import (
-    acting,
-    asked_with,
-    question_of,
-    require_admin,
-    require_plain,
-    subject_of,
-)
-from services.policy.rpc.mapping import (
-    FROM_ACTION,
-    TO_ACTION,
-    decided_message,
-    logged_message,
-    tried_messages,
-)
+from services.policy.rpc.callers import question_of, require_admin, subject_of
+from services.policy.rpc.mapping import FROM_ACTION, decided_message, logged_message, tried_messages
 from services.policy.rpc.use_cases import Methods
+from setlist.policy.v1 import policy_resources_pb2 as resources
 from setlist.policy.v1 import policy_service_pb2 as messages
 
 
@@ -34,24 +22,31 @@ class DecisionMethods(Methods):
     async def CheckPermission(
         self, request: messages.CheckPermissionRequest, context: Any
     ) -> messages.CheckPermissionResponse:
-        return messages.CheckPermissionResponse(decided=decided_message(await self._one(request)))
+        answer = await self._one(request)
+        return messages.CheckPermissionResponse(decided=self._decided(account_of(request.parent), answer))
 
     async def ExplainDecision(
         self, request: messages.ExplainDecisionRequest, context: Any
     ) -> messages.ExplainDecisionResponse:
-        answer = await self._one(request)
-        return messages.ExplainDecisionResponse(decided=decided_message(answer), tried=tried_messages(answer))
-
-    async def _one(self, request: Any) -> Answer:
-        (answer,) = await self._use.check(
-            account_of(request.parent), [question_of(request)], asked_with(request.consistency)
+        answer = await self._one(request, explain=True)
+        return messages.ExplainDecisionResponse(
+            decided=self._decided(account_of(request.parent), answer), tried=tried_messages(answer)
         )
+
+    async def _one(self, request: Any, *, explain: bool = False) -> Answer:
+        account = account_of(request.parent)
+        asked = self._asked(account, request.consistency)
+        (answer,) = await self._use.check(account, [question_of(request)], asked, explain=explain)
         return answer
+
+    def _decided(self, account: AccountId, answer: Answer) -> resources.Decided:
+        return decided_message(answer, self._token(account, answer.revision))
 
     async def BatchCheckPermissions(
         self, request: messages.BatchCheckPermissionsRequest, context: Any
     ) -> messages.BatchCheckPermissionsResponse:
-        asked = asked_with(request.consistency)
+        account = account_of(request.parent)
+        asked = self._asked(account, request.consistency)
         answers, questions, places = [messages.Answer() for _ in request.questions], [], []
         for place, given in enumerate(request.questions):
             try:
@@ -59,79 +54,84 @@ class DecisionMethods(Methods):
                 places.append(place)
             except SetlistError as error:
                 answers[place].error = f"{error.reason}: {error.message}"
-        decided = await self._use.check(account_of(request.parent), questions, asked)
+        decided = await self._use.check(account, questions, asked)
+        token = self._token(account, decided[0].revision) if decided else ""
         for place, answer in zip(places, decided, strict=True):
-            answers[place].decided.CopyFrom(decided_message(answer))
+            answers[place].decided.CopyFrom(decided_message(answer, token))
         return messages.BatchCheckPermissionsResponse(answers=answers)
 
     async def LookupActions(
         self, request: messages.LookupActionsRequest, context: Any
     ) -> messages.LookupActionsResponse:
-        require_plain(object_type=request.object_type, record_id=request.record_id)
-        actions = await self._use.actions(
-            account_of(request.parent),
-            subject_of(request.user_id),
-            request.object_type,
-            request.record_id,
-            asked_with(request.consistency),
-        )
+        account = account_of(request.parent)
+        question = question_of(request, resources.ACTION_READ)
+        actions = await self._use.actions(account, question, self._asked(account, request.consistency))
         return messages.LookupActionsResponse(actions=[FROM_ACTION[a] for a in actions])
 
     async def LookupResources(
         self, request: messages.LookupResourcesRequest, context: Any
     ) -> messages.LookupResourcesResponse:
-        require_plain(object_type=request.object_type)
+        account, question = account_of(request.parent), question_of(request)
         size, query = page_size(request.page_size), query_of(request)
+        position = self._use.pages.decode(request.page_token, query)
         page = await self._use.resources(
-            account_of(request.parent),
-            subject_of(request.user_id),
-            TO_ACTION[request.action],
-            request.object_type,
-            asked_with(request.consistency),
-            after=str(self._use.pages.decode(request.page_token, query).get("after", "")),
+            account,
+            question,
+            self._asked(account, request.consistency, position),
+            after=str(position.get("after", "")),
             limit=size,
+            list_all=request.list_all,
         )
+        further = {"after": page.ids[-1] if page.ids else "", "revision": page.revision, "now": page.now}
         return messages.LookupResourcesResponse(
-            all_records=page.all_records,
+            all_records=page.every,
             record_ids=page.ids,
-            next_page_token=self._use.pages.encode({"after": page.ids[-1]}, query) if page.more else "",
+            next_page_token=self._use.pages.encode(further, query) if page.more else "",
         )
 
     async def LookupSubjects(
         self, request: messages.LookupSubjectsRequest, context: Any
     ) -> messages.LookupSubjectsResponse:
         require_admin()  # it is about everybody
-        require_plain(object_type=request.object_type, record_id=request.record_id)
+        account, question = account_of(request.parent), question_of(request)
         size, query = page_size(request.page_size), query_of(request)
+        position = self._use.pages.decode(request.page_token, query)
         page = await self._use.subjects(
-            account_of(request.parent),
-            TO_ACTION[request.action],
-            request.object_type,
-            request.record_id,
-            asked_with(request.consistency),
-            after=int(self._use.pages.decode(request.page_token, query).get("after", 0)),
+            account,
+            question,
+            self._asked(account, request.consistency, position),
+            after=int(position.get("after", 0)),
             limit=size,
         )
+        further = {"after": page.ids[-1] if page.ids else 0, "revision": page.revision, "now": page.now}
         return messages.LookupSubjectsResponse(
             user_ids=page.ids,
-            next_page_token=self._use.pages.encode({"after": page.ids[-1]}, query) if page.more else "",
+            next_page_token=self._use.pages.encode(further, query) if page.more else "",
+            role_grants=page.roles,
         )
 
     async def ListEverythingOf(
         self, request: messages.ListEverythingOfRequest, context: Any
     ) -> messages.ListEverythingOfResponse:
+        account = account_of(request.parent)
         size, query = page_size(request.page_size), query_of(request)
-        type_name, record, action = self._use.pages.decode(request.page_token, query).get("after", START)
-        rights, more = await self._use.everything(
-            account_of(request.parent),
+        position = self._use.pages.decode(request.page_token, query)
+        type_name, record, action = position.get("after", START)
+        page = await self._use.everything(
+            account,
             subject_of(request.user_id),
-            acting(),
+            self._asked(account, request.consistency, position),
             after=(type_name, record, action),
             limit=size,
         )
+        further = {
+            "after": page.rights[-1] if page.rights else START,
+            "revision": page.revision,
+            "now": page.now,
+        }
         return messages.ListEverythingOfResponse(
-            rights=[shown(right) for right in rights],
-            next_page_token=self._use.pages.encode({"after": rights[-1]}, query) if more else "",
+            rights=[shown(right) for right in page.rights],
+            next_page_token=self._use.pages.encode(further, query) if page.more else "",
         )
 
     async def ListDecisions(

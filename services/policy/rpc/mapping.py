@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from libs.decision.decide import NOTHING_GIVEN, Given
+from libs.decision.differences import Flip
+from libs.decision.rows import Json, ObjectRow, RelationshipRow, TypeRow
 from libs.kernel.errors import FieldViolation, InvalidRequestError
-from services.policy.app.ports import Answer, LogRow, RelationshipRow, TypeRow
-from services.policy.domain.permissions import Json, shown
+from services.policy.app.ports import AccountSettings, Answer, LogRow
+from services.policy.domain.lint import LintWarning
+from services.policy.domain.permissions import shown
 from setlist.policy.v1 import policy_resources_pb2 as resources
 from setlist.policy.v1 import policy_service_pb2 as messages
 
@@ -18,6 +25,8 @@ TO_ACTION = {
     resources.ACTION_READ: "read",
     resources.ACTION_UPDATE: "update",
     resources.ACTION_DELETE: "delete",
+    resources.ACTION_SHOW_POLICIES: "show_policies",
+    resources.ACTION_UPDATE_POLICIES: "update_policies",
 }
 FROM_ACTION = {name: number for number, name in TO_ACTION.items()}
 KINDS = {"objectTypes": "object", "relationshipTypes": "relationship"}
@@ -87,7 +96,51 @@ def permissions_message(parent: str, row: TypeRow) -> resources.Permissions:
         rbac=_rows(row.permissions["rbac"]),
         rebac={key: _rows(policy) for key, policy in row.permissions["rebac"].items()},
         etag=str(row.version),
+        extensions=extensions_message(row.extensions),
     )
+
+
+def extensions_message(extensions: Json) -> resources.Extensions:
+    """Return extensions as a message."""
+    return resources.Extensions(
+        policies={
+            name: resources.ExtendedPolicy(
+                path=[resources.PathStep(**step) for step in policy["path"]],
+                start=policy["start"],
+                rows=_rows(policy["rows"]),
+                condition=policy.get("condition", ""),
+            )
+            for name, policy in extensions.get("policies", {}).items()
+        },
+        conditions=extensions.get("conditions", {}),
+    )
+
+
+def extensions_of(message: resources.Extensions) -> Json:
+    """Return a message as extensions: complete, as they are kept."""
+    return {
+        "policies": {
+            name: {
+                "path": [{"type": step.type, "up_to": step.up_to} for step in policy.path],
+                "start": policy.start or "user",
+                "rows": _policy_of(policy.rows),
+                "condition": policy.condition,
+            }
+            for name, policy in sorted(message.policies.items())
+        },
+        "conditions": dict(sorted(message.conditions.items())),
+    }
+
+
+def _policy_of(rows: resources.Rows) -> Json:
+    policy: Json = {name: _row_of(getattr(rows, name)) for name in ("admin", "agent", "end_user")}
+    if rows.custom:
+        policy["custom"] = {role: _row_of(row) for role, row in sorted(rows.custom.items())}
+    return policy
+
+
+def _row_of(row: resources.Row) -> Json:
+    return {"create": row.create, "read": row.read, "update": row.update, "delete": row.delete}
 
 
 def permissions_json(row: TypeRow, *, patched: bool) -> str:
@@ -107,7 +160,7 @@ def relationship_message(parent: str, row: RelationshipRow) -> resources.Relatio
     )
 
 
-def decided_message(answer: Answer) -> resources.Decided:
+def decided_message(answer: Answer, token: str) -> resources.Decided:
     """Return a decision as a message."""
     decided = answer.decided
     return resources.Decided(
@@ -115,6 +168,12 @@ def decided_message(answer: Answer) -> resources.Decided:
         reason=decided.reason,
         relationship=decided.relationship,
         revision=answer.revision,
+        row=decided.row,
+        path=decided.path,
+        failed_conditions=decided.failed,
+        decision_id=answer.decision_id,
+        token=token,
+        history_redacted=answer.redacted,
     )
 
 
@@ -134,5 +193,72 @@ def logged_message(row: LogRow) -> messages.LoggedDecision:
         action=FROM_ACTION.get(row.action, resources.ACTION_UNSPECIFIED),
         object_type=row.object_type,
         record_id=row.record,
-        decided=resources.Decided(allowed=row.allowed, reason=row.reason, revision=row.revision),
+        decided=resources.Decided(
+            allowed=row.allowed,
+            reason=row.reason,
+            relationship=row.relationship,
+            revision=row.revision,
+            row=row.rule,
+            decision_id=row.id,
+        ),
+        decision_id=row.id,
+        caller=row.caller,
+        trace_id=row.trace,
+        duration_us=row.duration_us,
+    )
+
+
+def struct_of(given: Struct) -> dict[str, Any]:
+    """Return a struct as JSON values; whole numbers become integers, as people write them."""
+    return {key: _plain(value) for key, value in MessageToDict(given).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def given_of(given: messages.Given) -> Given:
+    """Return what the asker knows himself."""
+    if not given.HasField("object") and not given.HasField("context"):
+        return NOTHING_GIVEN
+    return Given(struct_of(given.object), struct_of(given.context))
+
+
+def object_message(row: ObjectRow) -> resources.ObjectRecord:
+    """Return an object record as a message."""
+    attributes = Struct()
+    attributes.update(dict(row.attributes))
+    return resources.ObjectRecord(type=row.type, record_id=row.id, attributes=attributes)
+
+
+def flip_message(flip: Flip) -> messages.Flip:
+    """Return an answer that differs as a message."""
+    return messages.Flip(
+        user_id=flip.user,
+        action=FROM_ACTION[flip.action],
+        object_type=flip.type,
+        record_id=flip.record,
+        allowed=flip.allowed,
+    )
+
+
+def warning_message(warning: LintWarning) -> messages.Warning:
+    """Return a warning as a message."""
+    return messages.Warning(code=warning.code, type=warning.type, text=warning.text)
+
+
+def settings_message(parent: str, settings: AccountSettings) -> resources.PolicySettings:
+    """Return an account's settings as a message."""
+    return resources.PolicySettings(
+        name=f"{parent}/policySettings",
+        lenient_patches=settings.lenient_patches,
+        history_days=settings.history_days,
+        log_days=settings.log_days,
+        log_share=settings.log_share,
+        audited_types=settings.audited_types,
+        etag=str(settings.version),
     )

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
+from libs.decision.rows import RelationshipRow
 from libs.kernel.clock import Clock
-from libs.kernel.ids import IdSource
+from libs.kernel.errors import FieldViolation, InvalidRequestError
+from libs.kernel.ids import AccountId, IdSource
+from libs.rpc.identity import current_caller
 from libs.rpc.pages import PageTokens
+from services.policy.app.asked import Asked, Freshness
+from services.policy.app.basis import Bases
 from services.policy.app.check import Check
+from services.policy.app.decision_log import DecisionLog
+from services.policy.app.engine import Engine, Limits, NotingStore
 from services.policy.app.lint_policies import LintPolicies
 from services.policy.app.list_everything_of import ListEverythingOf
 from services.policy.app.list_relationships import ListRelationships
 from services.policy.app.lookup_actions import LookupActions
 from services.policy.app.lookup_resources import LookupResources
 from services.policy.app.lookup_subjects import LookupSubjects
+from services.policy.app.manage_objects import ManageObjects
+from services.policy.app.manage_settings import ManageSettings
 from services.policy.app.manage_types import ManageTypes
 from services.policy.app.ports import Store
 from services.policy.app.read_log import ReadLog
 from services.policy.app.read_types import ReadTypes
+from services.policy.app.simulate_change import SimulateChange
+from services.policy.app.sweep import Sweep
 from services.policy.app.sync_users import SyncUsers
+from services.policy.app.tokens import ConsistencyTokens
+from services.policy.app.transfer import ExportRelationships, ImportRelationships
+from services.policy.app.watch import Watch
 from services.policy.app.write_relationships import WriteRelationships
+from services.policy.rpc.callers import acting, require_targets, trace_id
+from services.policy.rpc.mapping import instant
+from setlist.policy.v1 import policy_service_pb2 as messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,40 +48,78 @@ class UseCases:
     types: ManageTypes
     read_types: ReadTypes
     lint: LintPolicies
+    settings: ManageSettings
+    objects: ManageObjects
     sync_users: SyncUsers
     write_relationships: WriteRelationships
     list_relationships: ListRelationships
+    importing: ImportRelationships
+    exporting: ExportRelationships
     check: Check
     actions: LookupActions
     resources: LookupResources
     subjects: LookupSubjects
     everything: ListEverythingOf
+    simulate: SimulateChange
+    watch: Watch
     read_log: ReadLog
+    engine: Engine
+    log: DecisionLog
+    sweep: Sweep
     pages: PageTokens
+    tokens: ConsistencyTokens
     clock: Clock
     ids: IdSource
 
     @classmethod
-    def on(cls, store: Store, pages: PageTokens, clock: Clock, ids: IdSource) -> Self:
+    def on(
+        cls,
+        store: Store,
+        pages: PageTokens,
+        clock: Clock,
+        ids: IdSource,
+        tokens: ConsistencyTokens | None = None,
+        limits: Limits | None = None,
+    ) -> Self:
         """Make every use case over one store."""
-        check = Check(store, clock, ids)
+        engine = Engine(store, limits)
+        store = NotingStore(store, engine)
+        bases, log = Bases(store, engine, clock), DecisionLog(store)
+        check = Check(bases, log, clock, ids)
         return cls(
             types=ManageTypes(store, clock),
             read_types=ReadTypes(store),
             lint=LintPolicies(store),
-            sync_users=SyncUsers(store),
-            write_relationships=WriteRelationships(store, check),
+            settings=ManageSettings(store, clock),
+            objects=ManageObjects(store, bases, clock),
+            sync_users=SyncUsers(store, clock),
+            write_relationships=WriteRelationships(store, check, clock),
             list_relationships=ListRelationships(store),
+            importing=ImportRelationships(store, clock),
+            exporting=ExportRelationships(store),
             check=check,
-            actions=LookupActions(store, clock),
-            resources=LookupResources(store, clock),
-            subjects=LookupSubjects(store, clock),
-            everything=ListEverythingOf(store, clock),
-            read_log=ReadLog(store),
+            actions=LookupActions(bases),
+            resources=LookupResources(bases),
+            subjects=LookupSubjects(bases),
+            everything=ListEverythingOf(bases),
+            simulate=SimulateChange(bases),
+            watch=Watch(store, engine, clock),
+            read_log=ReadLog(store, log),
+            engine=engine,
+            log=log,
+            sweep=Sweep(store, clock),
             pages=pages,
+            tokens=tokens or ConsistencyTokens(),
             clock=clock,
             ids=ids,
         )
+
+
+def of_page(position: Mapping[str, Any], freshness: Freshness) -> Freshness:
+    """Return how fresh a page must be: a later one is of the revision of the first."""
+    if "revision" not in position:
+        return freshness
+    return Freshness(exact=int(position["revision"]), now=float(position["now"]))
 
 
 class Methods:
@@ -71,3 +127,43 @@ class Methods:
 
     def __init__(self, use: UseCases) -> None:
         self._use = use
+
+    def _token(self, account: AccountId, revision: int) -> str:
+        return self._use.tokens.token(account, revision)
+
+    def _freshness(self, account: AccountId, given: messages.Consistency) -> Freshness:
+        """Return how fresh an answer must be.
+
+        Raises:
+            InvalidRequestError: a token that is none, or more than one wish at once.
+        """
+        at_least = self._use.tokens.revision(account, given.at_least) if given.at_least else 0
+        wishes = [bool(at_least), given.fully, bool(given.exact_revision), given.HasField("exact_time")]
+        if sum(wishes) > 1:
+            fault = FieldViolation("consistency", "asks for more than one kind of freshness")
+            raise InvalidRequestError(f"`consistency` {fault.description}", violations=[fault])
+        time = instant(given.exact_time, "consistency.exact_time") if wishes[3] else None
+        return Freshness(at_least, given.fully, given.exact_revision or None, time)
+
+    def _asked(
+        self, account: AccountId, given: messages.Consistency, position: Mapping[str, Any] | None = None
+    ) -> Asked:
+        """Return who asks, and how fresh the answer must be."""
+        freshness = of_page(position or {}, self._freshness(account, given))
+        return Asked(acting(), freshness, current_caller().peer, trace_id())
+
+    def _rows(self, given: Sequence[messages.NewRelationship]) -> list[RelationshipRow]:
+        """Return new relationship records."""
+        require_targets(given)
+        now = self._use.clock.now()
+        return [
+            RelationshipRow(
+                self._use.ids.new("rel"),
+                r.type,
+                r.source,
+                r.target,
+                now,
+                instant(r.expire_time, "expire_time") if r.HasField("expire_time") else None,
+            )
+            for r in given
+        ]

@@ -9,15 +9,13 @@ from typing import Any, Self
 
 import yaml
 
+from libs.decision.rows import ACTIONS, User, user_end
 from libs.kernel.clock import ManualClock
 from libs.kernel.ids import AccountId, CountingIds
 from libs.rpc.pages import PageTokens
 from services.policy.adapters.memory import MemoryStore
-from services.policy.app.check import Asked
-from services.policy.app.facts import Question
-from services.policy.app.ports import OBJECT, RELATIONSHIP, Answer, RelationshipRow, Store, TypeRow, UserRow
-from services.policy.domain.decide import ACTIONS, User
-from services.policy.domain.ends import user_end
+from services.policy.app.asked import Asked, Question
+from services.policy.app.ports import OBJECT, RELATIONSHIP, Answer, RelationshipRow, Store, TypeRow
 from services.policy.rpc.use_cases import UseCases
 
 ACCOUNT = AccountId("acc-1")
@@ -65,15 +63,13 @@ class World:
             await world.use.types.create(account, OBJECT, key)
         for key, source, target in RELATIONSHIP_TYPES:
             await world.use.types.create(account, RELATIONSHIP, key, source=source, target=target, many=True)
-        await world.use.sync_users(account, [UserRow(user) for user in USERS.values()], (), complete=True)
+        await world.use.sync_users(account, list(USERS.values()), (), complete=True)
         return world
 
     async def patch(self, data: object, *, kind: str = OBJECT, key: str = PRODUCT, etag: str = "") -> TypeRow:
         """Patch permissions."""
-        row, _ = await self.use.types.update_permissions(
-            self.account, kind, key, json.dumps(data), etag, validate_only=False
-        )
-        return row
+        changed = await self.use.types.update_permissions(self.account, kind, key, json.dumps(data), etag)
+        return changed.row
 
     async def get(self, kind: str = OBJECT, key: str = PRODUCT) -> TypeRow:
         """Return a type."""
@@ -105,7 +101,7 @@ class World:
     async def revision(self) -> int:
         """Return the account's revision."""
         async with self.store.snapshot(self.account) as tx:
-            return await tx.revision()
+            return (await tx.state()).revision
 
 
 def letters(answers: Sequence[Answer]) -> str:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
 
-from services.policy.adapters.sql.rows import Rows
-from services.policy.app.ports import Pair, RelationshipRow
+from libs.decision.rows import RelationshipRow
+from services.policy.adapters.sql.rows import Rows, alive, archive, keep
+from services.policy.app.ports import Pair
 
-_RELATE = """
-INSERT INTO relationships AS r (account, id, type, source, target, created_at, expires_at)
-SELECT :account, v.* FROM unnest(
+_GIVEN = """unnest(
     CAST(:ids AS text[]), CAST(:types AS text[]), CAST(:sources AS text[]), CAST(:targets AS text[]),
-    CAST(:created AS timestamptz[]), CAST(:expires AS timestamptz[])) AS v
+    CAST(:created AS timestamptz[]), CAST(:expires AS timestamptz[]))
+    AS v(id, type, source, target, created_at, expires_at)"""
+_ENDED = f"""expires_at IS NOT NULL AND EXISTS (SELECT FROM {_GIVEN} WHERE v.source = relationships.source
+AND v.type = relationships.type AND v.target = relationships.target AND relationships.expires_at <= v.created_at)"""
+_RELATE = f"""
+INSERT INTO relationships AS r (account, id, type, source, target, created_at, expires_at, from_rev)
+SELECT :account, v.*, :revision FROM {_GIVEN}
 ON CONFLICT (account, source, type, target) DO UPDATE
-SET id = excluded.id, created_at = excluded.created_at, expires_at = excluded.expires_at
+SET id = excluded.id, created_at = excluded.created_at, expires_at = excluded.expires_at,
+    from_rev = excluded.from_rev
 WHERE r.expires_at <= excluded.created_at
 RETURNING id
-"""
+"""  # noqa: S608 - a constant of ours
+_NAMED = """(type, source, target) IN (SELECT * FROM unnest(
+    CAST(:types AS text[]), CAST(:sources AS text[]), CAST(:targets AS text[])))"""
 
 
-def _relationship(row: Row[Any]) -> RelationshipRow:
+def relationship_of(row: Row[Any]) -> RelationshipRow:
+    """Return a row of `relationships` as such."""
     return RelationshipRow(row.id, row.type, row.source, row.target, row.created_at, row.expires_at)
 
 
@@ -34,24 +43,22 @@ class SqlRelationships(Rows):
         firsts = list({(r.source, r.type, r.target): r for r in reversed(rows)}.values())
         if not firsts:
             return 0
-        done = await self._run(
-            _RELATE,
-            ids=[r.id for r in firsts],
-            types=[r.type for r in firsts],
-            sources=[r.source for r in firsts],
-            targets=[r.target for r in firsts],
-            created=[r.created_at for r in firsts],
-            expires=[r.expires_at for r in firsts],
-        )
-        return len(done.all())
+        given = {
+            "ids": [r.id for r in firsts],
+            "types": [r.type for r in firsts],
+            "sources": [r.source for r in firsts],
+            "targets": [r.target for r in firsts],
+            "created": [r.created_at for r in firsts],
+            "expires": [r.expires_at for r in firsts],
+        }
+        await self._run(keep("relationships", _ENDED), **given)
+        return len((await self._run(_RELATE, **given)).all())
 
     async def unrelate(self, rows: Sequence[RelationshipRow]) -> int:
         if not rows:
             return 0
         done = await self._run(
-            "DELETE FROM relationships r USING unnest(CAST(:types AS text[]), CAST(:sources AS text[]), "
-            "CAST(:targets AS text[])) AS v(type, source, target) WHERE r.account = :account AND r.type = v.type "
-            "AND r.source = v.source AND r.target = v.target RETURNING r.id",
+            archive("relationships", _NAMED, "id"),
             types=[r.type for r in rows],
             sources=[r.source for r in rows],
             targets=[r.target for r in rows],
@@ -59,17 +66,23 @@ class SqlRelationships(Rows):
         return len(done.all())
 
     async def delete_relationship(self, relationship_id: str) -> bool:
-        done = await self._run(
-            "DELETE FROM relationships WHERE account = :account AND id = :id RETURNING id", id=relationship_id
-        )
+        done = await self._run(archive("relationships", "id = :id", "id"), id=relationship_id)
         return done.one_or_none() is not None
+
+    async def expire(self, now: datetime, limit: int) -> int:
+        ended = (
+            "id IN (SELECT id FROM relationships WHERE account = :account AND expires_at <= :now "
+            "ORDER BY expires_at LIMIT :limit)"
+        )
+        done = await self._run(archive("relationships", ended, "id"), now=now, limit=limit)
+        return len(done.all())
 
     async def relationship(self, relationship_id: str) -> RelationshipRow | None:
         found = await self._run(
             "SELECT * FROM relationships WHERE account = :account AND id = :id", id=relationship_id
         )
         row = found.one_or_none()
-        return _relationship(row) if row else None
+        return relationship_of(row) if row else None
 
     async def relationships(
         self,
@@ -79,9 +92,10 @@ class SqlRelationships(Rows):
         target: str = "",
         after: str = "",
         limit: int = 1000,
+        at: int | None = None,
     ) -> list[RelationshipRow]:
         rows = await self._run(
-            "SELECT * FROM relationships WHERE account = :account AND id > :after "
+            f"SELECT * FROM {alive('relationships', at)} WHERE id > :after "  # noqa: S608 - ours
             "AND (CAST(:types AS text[]) IS NULL OR type = ANY(CAST(:types AS text[]))) "
             "AND (:source = '' OR source = :source) AND (:target = '' OR target = :target) ORDER BY id LIMIT :limit",
             types=None if types is None else sorted(types),
@@ -89,48 +103,50 @@ class SqlRelationships(Rows):
             target=target,
             after=after,
             limit=limit,
+            at=at,
         )
-        return [_relationship(row) for row in rows]
+        return [relationship_of(row) for row in rows]
 
     async def from_sources(
-        self, type_key: str, sources: Collection[str], now: datetime
+        self, types: Collection[str], sources: Collection[str], *, at: int | None = None
     ) -> list[RelationshipRow]:
-        rows = await self._run(
-            "SELECT * FROM relationships WHERE account = :account AND type = :type "
-            "AND source = ANY(CAST(:sources AS text[])) AND (expires_at IS NULL OR expires_at > :now) ORDER BY id",
-            type=type_key,
-            sources=sorted(sources),
-            now=now,
-        )
-        return [_relationship(row) for row in rows]
+        return await self._with_ends("source", types, sources, at)
 
-    async def related(self, pairs: Collection[Pair], now: datetime) -> Mapping[Pair, Mapping[str, str]]:
+    async def to_targets(
+        self, types: Collection[str], targets: Collection[str], *, at: int | None = None
+    ) -> list[RelationshipRow]:
+        return await self._with_ends("target", types, targets, at)
+
+    async def _with_ends(
+        self, column: str, types: Collection[str], ends: Collection[str], at: int | None
+    ) -> list[RelationshipRow]:
+        if not types or not ends:
+            return []
+        rows = await self._run(
+            f"SELECT * FROM {alive('relationships', at)} WHERE type = ANY(CAST(:types AS text[])) "  # noqa: S608 - ours
+            f"AND {column} = ANY(CAST(:ends AS text[])) ORDER BY id",
+            types=sorted(types),
+            ends=sorted(ends),
+            at=at,
+        )
+        return [relationship_of(row) for row in rows]
+
+    async def between(self, pairs: Collection[Pair], *, at: int | None = None) -> list[RelationshipRow]:
+        if not pairs:
+            return []
         ordered = sorted(set(pairs))
         rows = await self._run(
-            "SELECT r.source, r.target, r.type, r.id FROM relationships r "
+            f"SELECT relationships.* FROM {alive('relationships', at)} "  # noqa: S608 - ours
             "JOIN unnest(CAST(:sources AS text[]), CAST(:targets AS text[])) AS v(source, target) "
-            "ON r.source = v.source AND r.target = v.target "
-            "WHERE r.account = :account AND (r.expires_at IS NULL OR r.expires_at > :now)",
+            "ON relationships.source = v.source AND relationships.target = v.target",
             sources=[source for source, _ in ordered],
             targets=[target for _, target in ordered],
-            now=now,
+            at=at,
         )
-        found: dict[Pair, dict[str, str]] = {}
-        for row in rows:
-            found.setdefault((row.source, row.target), {})[row.type] = row.id
-        return found
+        return [relationship_of(row) for row in rows]
 
-    async def targets(
-        self, source: str, types: Collection[str], now: datetime, *, after: str, limit: int
-    ) -> list[tuple[str, frozenset[str]]]:
-        rows = await self._run(
-            "SELECT target, array_agg(type) AS types FROM relationships WHERE account = :account "
-            "AND source = :source AND type = ANY(CAST(:types AS text[])) AND (expires_at IS NULL OR expires_at > :now) "
-            'AND target COLLATE "C" > :after GROUP BY target ORDER BY target COLLATE "C" LIMIT :limit',
-            source=source,
-            types=sorted(types),
-            now=now,
-            after=after,
-            limit=limit,
+    async def has_more_relationships_than(self, number: int) -> bool:
+        found = await self._run(
+            "SELECT EXISTS (SELECT FROM relationships WHERE account = :account OFFSET :number)", number=number
         )
-        return [(row.target, frozenset(row.types)) for row in rows]
+        return bool(found.scalar_one())

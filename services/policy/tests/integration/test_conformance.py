@@ -11,11 +11,11 @@ import pytest
 import pytest_asyncio
 
 from libs.db.engine import Database
+from libs.decision.rows import User
 from libs.kernel.ids import AccountId
 from services.policy.adapters.memory import MemoryStore
 from services.policy.adapters.sql.store import SqlStore
-from services.policy.app.ports import OBJECT, RELATIONSHIP, LogRow, Store, TypeRow, UserRow
-from services.policy.domain.decide import User
+from services.policy.app.ports import OBJECT, RELATIONSHIP, LogRow, Store, Transaction, TypeRow
 from services.policy.domain.permissions import new_permissions
 from services.policy.tests.world import PRODUCT, K, L, World
 
@@ -34,24 +34,28 @@ async def world(store: Store) -> World:
     return World(store, AccountId(f"acc-{next(_ACCOUNTS)}"))
 
 
-def user_row(user_id: int, role: str = "agent", custom: int | None = None) -> UserRow:
-    return UserRow(User(user_id, role, custom), (3, 1), 9)
+def user_row(user_id: int, role: str = "agent", custom: int | None = None) -> User:
+    return User(user_id, role, custom, (3, 1), 9)
+
+
+async def raised(world: World, tx: Transaction) -> int:
+    return await tx.next_revision("service:test", world.clock.now())
 
 
 async def test_revisions_count_from_one_and_a_failure_takes_them_back(world: World) -> None:
     async with world.store.transaction(world.account) as tx:
-        assert await tx.revision() == 0
-        assert [await tx.next_revision(), await tx.next_revision()] == [1, 2]
+        assert (await tx.state()).revision == 0
+        assert [await raised(world, tx), await raised(world, tx)] == [1, 2]
     with pytest.raises(RuntimeError, match="no"):  # noqa: PT012 - the whole transaction raises
         async with world.store.transaction(world.account) as tx:
-            await tx.next_revision()
+            await raised(world, tx)
             await tx.put_users([user_row(1)])
             await tx.relate([world.row(1, "p1")])
             await tx.add_type(TypeRow(OBJECT, "x1", new_permissions(), world.clock.now()))
             raise RuntimeError("no")
 
     async with world.store.snapshot(world.account) as tx:
-        assert await tx.revision() == 2
+        assert (await tx.state()).revision == 2
         assert await tx.users() == []
         assert await tx.relationships() == []
         assert await tx.types() == []
@@ -107,13 +111,13 @@ async def test_users_are_added_changed_and_counted(world: World) -> None:
     async with world.store.transaction(world.account) as tx:
         assert await tx.put_users([]) == 0
         assert await tx.put_users([user_row(2), user_row(1), big, user_row(2, "admin")]) == 3
-        assert await tx.put_users([user_row(1), user_row(2, "admin", 5), UserRow(User(7, "end_user"))]) == 2
+        assert await tx.put_users([user_row(1), user_row(2, "admin", 5), User(7, "end_user")]) == 2
 
     async with world.store.snapshot(world.account) as tx:
-        everybody = [user_row(1), user_row(2, "admin", 5), UserRow(User(7, "end_user")), big]
+        everybody = [user_row(1), user_row(2, "admin", 5), User(7, "end_user"), big]
         assert await tx.users() == everybody
         assert await tx.users(after=1, limit=2) == everybody[1:3]
-        assert await tx.known([2, 7, 99]) == {2: User(2, "admin", 5), 7: User(7, "end_user")}
+        assert await tx.known([2, 7, 99]) == {2: user_row(2, "admin", 5), 7: User(7, "end_user")}
         assert await tx.known([]) == {}
 
 
@@ -184,50 +188,37 @@ async def test_relationships_are_filtered_and_paged_by_id(world: World) -> None:
         assert await tx.relationships(after=rows[1].id, limit=1) == [rows[2]]
 
 
-async def test_only_living_relationships_relate(world: World) -> None:
-    now = world.clock.now()
-    ends_now = world.row(1, "p1", L, expires_at=now)
-    rows = [world.row(1, "p1"), ends_now, world.row(1, "p2", L, expires_at=now + timedelta(seconds=1))]
+async def test_relationships_are_found_by_either_end_and_by_both(world: World) -> None:
+    rows = [world.row(1, "p1"), world.row(1, "p1", L), world.row(1, "p2", L), world.row(2, "p1")]
     async with world.store.transaction(world.account) as tx:
-        await tx.relate([*rows, world.row(2, "p1"), world.row(1, "p3")])
+        await tx.relate(rows)
 
     async with world.store.snapshot(world.account) as tx:
-        one, two = ("zen:user:1", "p1"), ("zen:user:1", "p2")
-        found = await tx.related({one, two, ("p1", "zen:user:1"), ("zen:user:2", "p2")}, now)
-        assert {pair: dict(by) for pair, by in found.items() if by} == {
-            one: {K: rows[0].id},
-            two: {L: rows[2].id},
-        }
-        assert await tx.from_sources(L, ["zen:user:1", "zen:user:2"], now) == [rows[2]]
-        assert [r.target for r in await tx.from_sources(K, ["zen:user:1"], now)] == ["p1", "p3"]
-        assert await tx.from_sources(K, [], now) == []
+        assert await tx.from_sources([L], ["zen:user:1", "zen:user:2"]) == rows[1:3]
+        assert await tx.from_sources([K, L], ["zen:user:1"]) == rows[:3]
+        assert await tx.to_targets([K], ["p1", "p2"]) == [rows[0], rows[3]]
+        for nothing in (
+            tx.from_sources([K], []),
+            tx.from_sources([], ["zen:user:1"]),
+            tx.to_targets([], ["p1"]),
+        ):
+            assert await nothing == []
+        pairs = {("zen:user:1", "p1"), ("p1", "zen:user:1"), ("zen:user:2", "p2")}
+        assert sorted(row.id for row in await tx.between(pairs)) == [rows[0].id, rows[1].id]
+        assert await tx.between([]) == []
+        assert [await tx.has_more_relationships_than(n) for n in (3, 4)] == [True, False]
 
 
-async def test_targets_are_listed_once_by_code_point(world: World) -> None:
-    now, one = world.clock.now(), "zen:user:1"
-    records = ["ä", "b", "B", "a-c", "a_b", "ab"]
-    gone = world.row(1, "0-gone", expires_at=now)
-    async with world.store.transaction(world.account) as tx:
-        await tx.relate([*(world.row(1, r) for r in records), world.row(1, "b", L), gone, world.row(2, "z")])
-
-    async with world.store.snapshot(world.account) as tx:
-        everything = await tx.targets(one, [K, L], now, after="", limit=100)
-        assert [target for target, _ in everything] == ["B", "a-c", "a_b", "ab", "b", "ä"]
-        assert dict(everything)["b"] == {K, L}
-        assert await tx.targets(one, [K, L], now, after="a_b", limit=2) == everything[3:5]
-        assert await tx.targets(one, [L], now, after="", limit=9) == [("b", frozenset({L}))]
-        assert await tx.targets(one, [], now, after="", limit=9) == []
-
-
-async def test_the_log_is_kept_by_a_snapshot_too_and_read_from_the_newest(world: World) -> None:
+async def test_the_log_is_kept_once_and_read_from_the_newest(world: World) -> None:
     def logged(user: int | None) -> LogRow:
         now = world.clock.now()
-        return LogRow(world.ids.new("log"), now, user, "read", PRODUCT, "p1", True, "RBAC", 4)
+        rule = ("edge", f"rebac/{K}:agent", "rel-1", "0af7", 12, 3)
+        return LogRow(world.ids.new("log"), now, user, "read", PRODUCT, "p1", True, "RBAC", 4, *rule)
 
     rows = [logged(1), logged(2), logged(None), logged(1)]
-    async with world.store.snapshot(world.account) as tx:
-        await tx.log([])
-        await tx.log(rows)
+    await world.store.log([])
+    await world.store.log([(world.account, row) for row in rows])
+    await world.store.log([(world.account, replace(rows[0], allowed=False)), (AccountId("acc-x"), rows[0])])
 
     async with world.store.snapshot(world.account) as tx:
         assert await tx.logged("", 10, None) == rows[::-1]
@@ -241,14 +232,19 @@ async def test_accounts_see_and_touch_nothing_of_each_other(world: World) -> Non
     relationship = world.row(1, "p1")
     log = LogRow("log-1", now, 1, "read", PRODUCT, "p1", True, "RBAC", 1)
     async with world.store.transaction(world.account) as tx:
-        await tx.next_revision()
+        await raised(world, tx)
         await tx.add_type(row)
         await tx.put_users([user_row(1)])
         await tx.relate([relationship])
-        await tx.log([log])
+    await world.store.log([(world.account, log)])
 
     async with other.store.transaction(other.account) as tx:
-        assert (await tx.revision(), await tx.types(), await tx.users(), await tx.relationships()) == (
+        assert (
+            (await tx.state()).revision,
+            await tx.types(),
+            await tx.users(),
+            await tx.relationships(),
+        ) == (
             0,
             [],
             [],
@@ -257,9 +253,10 @@ async def test_accounts_see_and_touch_nothing_of_each_other(world: World) -> Non
         assert await tx.type(OBJECT, PRODUCT) is None
         assert await tx.known([1]) == {}
         assert await tx.relationship(relationship.id) is None
-        assert not await tx.related({("zen:user:1", "p1")}, now)
-        assert await tx.targets("zen:user:1", [K], now, after="", limit=9) == []
-        assert await tx.from_sources(K, ["zen:user:1"], now) == []
+        assert await tx.between({("zen:user:1", "p1")}) == []
+        assert await tx.from_sources([K], ["zen:user:1"]) == await tx.to_targets([K], ["p1"]) == []
+        assert await tx.changes(0, 9) == []
+        assert await tx.log_of(0, 9) == []
         assert await tx.logged("", 9, None) == []
         await tx.put_permissions(replace(row, permissions={"rbac": {}, "rebac": {}}))
         await tx.delete_type(OBJECT, PRODUCT)
@@ -269,7 +266,7 @@ async def test_accounts_see_and_touch_nothing_of_each_other(world: World) -> Non
         assert await tx.relate([relationship]) == 1
 
     async with world.store.snapshot(world.account) as tx:
-        assert (await tx.revision(), await tx.types(), await tx.users()) == (1, [row], [user_row(1)])
+        assert ((await tx.state()).revision, await tx.types(), await tx.users()) == (1, [row], [user_row(1)])
         assert await tx.relationships() == [relationship]
         assert await tx.logged("", 9, None) == [log]
 

@@ -16,19 +16,26 @@ PACKAGE = "services.policy.migrations"
 def test_an_empty_database_is_brought_to_the_newest_revision_once(fresh_database: FreshDatabase) -> None:
     url = fresh_database(None)
 
-    assert migrate(url, PACKAGE) == ["0001", "0002"]
+    assert migrate(url, PACKAGE) == ["0001", "0002", "0003"]
     assert migrate(url, PACKAGE) == []
     with psycopg.connect(url) as connection:
         rows = connection.execute(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
         )
         assert {name for (name,) in rows} == {
+            "change_log",
             "decision_log",
             "erasures",
+            "objects",
+            "past_objects",
+            "past_relationships",
+            "past_types",
+            "past_users",
             "relationships",
             "requests",
             "revisions",
             "schema_version",
+            "settings",
             "types",
             "users",
         }
@@ -50,5 +57,5 @@ def test_every_table_is_keyed_by_account_first(fresh_database: FreshDatabase) ->
             "WHERE n.nspname = 'public' AND c.relname <> 'schema_version'"
         ).fetchall()
 
-    assert len(rows) >= 9
+    assert len(rows) >= 20
     assert {column for _, column in rows} == {"account"}

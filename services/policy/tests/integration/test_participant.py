@@ -9,13 +9,14 @@ import pytest
 import pytest_asyncio
 
 from libs.db.engine import Database
+from libs.decision.rows import User
 from libs.kernel.ids import AccountId, UserId
 from libs.participant.sql import SqlSubjects, catalogue
 from services.policy.adapters.sql.store import SqlStore
-from services.policy.adapters.sql.subjects import PEOPLE, PLACES
+from services.policy.adapters.sql.subjects import PEOPLE, PLACES, rewrite_history
+from services.policy.app.asked import Asked, Freshness, Question
 from services.policy.app.data_map import DATA_MAP
-from services.policy.app.ports import OBJECT, RELATIONSHIP, UserRow
-from services.policy.domain.decide import User
+from services.policy.app.ports import OBJECT, RELATIONSHIP
 from services.policy.tests.world import PRODUCT, K, World
 
 pytestmark = pytest.mark.integration
@@ -26,7 +27,7 @@ MANAGER, AGENT = 40_001, 40_002
 
 @pytest.fixture
 def subjects(database: Database) -> SqlSubjects:
-    return SqlSubjects(database, PLACES, DATA_MAP)
+    return SqlSubjects(database, PLACES, DATA_MAP, rewrite_history)
 
 
 @pytest_asyncio.fixture
@@ -35,7 +36,7 @@ async def world(database: Database) -> World:
     world = await World.fresh(SqlStore(database), AccountId(f"acc-{next(_ACCOUNTS)}"))
     await world.use.sync_users(
         world.account,
-        [UserRow(User(MANAGER, "agent"), (7,), 9), UserRow(User(AGENT, "agent", 8237))],
+        [User(MANAGER, "agent", None, (7,), 9), User(AGENT, "agent", 8237)],
         (),
         complete=False,
     )
@@ -49,6 +50,9 @@ async def world(database: Database) -> World:
     await world.ask(MANAGER, "update", str(AGENT), PEOPLE)
     await world.ask(AGENT, "read", "p1")
     await world.ask(MANAGER, "read", str(AGENT))
+    await world.use.log.flush()
+    gone = await world.relate(AGENT, "p2")
+    await world.use.write_relationships.delete(world.account, gone.id, None, actor=f"user:{AGENT}")
     return world
 
 
@@ -74,6 +78,12 @@ async def test_an_agent_is_erased_as_user_as_end_of_relationships_and_as_record(
         ("relationships", 1, 0),
         ("relationships", 1, 0),
         ("users", 1, 0),
+        ("objects", 0, 0),
+        ("past_relationships", 1, 0),
+        ("past_relationships", 0, 0),
+        ("past_users", 0, 0),
+        ("past_objects", 0, 0),
+        ("change_log", 0, 1),
         ("decision_log", 0, 1),
         ("decision_log", 0, 1),
     ]
@@ -105,10 +115,17 @@ async def test_t21_the_erased_have_no_rights_left(world: World, subjects: SqlSub
     await world.patch({"rebac": {K: {"agent": {"read": True}}}})
     before = (await world.ask(AGENT, "read", "p1")).decided.allowed
 
+    revision = await world.revision()
+
     await subjects.erase(world.account, UserId(AGENT), "request-1", "node-1", 1)
 
     assert before
-    assert (await world.ask(AGENT, "read", "p1")).decided.reason == "UNKNOWN_USER"
+    question, past = Question(AGENT, "read", PRODUCT, "p1"), Freshness(exact=revision)
+    (fresh,) = await world.use.check(world.account, [question], Asked(freshness=Freshness(fully=True)))
+    (old,) = await world.use.check(world.account, [question], Asked(freshness=past))
+    assert fresh.decided.reason == old.decided.reason == "UNKNOWN_USER", "history is rewritten"
+    assert (fresh.redacted, old.redacted) == (False, True)
+    assert fresh.revision == revision + 1
 
 
 async def test_a_person_is_shown_everything_that_is_held(world: World, subjects: SqlSubjects) -> None:
@@ -128,18 +145,20 @@ async def test_a_person_is_shown_everything_that_is_held(world: World, subjects:
         ("relationships", False),
         ("relationships", True),
         ("users", False),
+        ("past_relationships", False),
+        ("change_log", False),
         ("decision_log", False),
         ("decision_log", True),
     ]
     assert agent[1][2]["source"] == f"zen:user:{MANAGER}"
-    assert agent[3][2]["object_type"] == PRODUCT
+    assert agent[5][2]["object_type"] == PRODUCT
 
 
 async def test_other_accounts_keep_their_person_of_the_same_id(
     world: World, subjects: SqlSubjects, database: Database
 ) -> None:
     other = await World.fresh(SqlStore(database), AccountId(f"acc-{next(_ACCOUNTS)}"))
-    await other.use.sync_users(other.account, [UserRow(User(AGENT, "agent"))], (), complete=False)
+    await other.use.sync_users(other.account, [User(AGENT, "agent")], (), complete=False)
 
     await subjects.erase(world.account, UserId(AGENT), "request-1", "node-1", 1)
 

@@ -10,11 +10,11 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from libs.db.engine import Database
+from libs.decision.rows import User
 from libs.kernel.errors import EtagMismatchError, PermissionDeniedError
 from libs.kernel.ids import AccountId
 from services.policy.adapters.sql.store import SqlStore
 from services.policy.app.ports import OBJECT, RELATIONSHIP, TypeRow
-from services.policy.domain.decide import User
 from services.policy.domain.errors import AlreadyExistsError
 from services.policy.tests.world import PRODUCT, K, World
 
@@ -43,7 +43,7 @@ async def test_t25_patches_of_different_members_both_survive(world: World, datab
     """The second begins while the first holds the account, so it must read what the first has written."""
     revision = await world.revision()
     async with world.store.transaction(world.account) as tx:
-        await tx.next_revision()
+        await tx.next_revision("service:test", world.clock.now())
         row = await tx.type(OBJECT, PRODUCT)
         assert row is not None
         second = asyncio.create_task(world.patch({"rbac": {"end_user": {"read": True}}}))
@@ -111,11 +111,11 @@ async def test_of_two_targets_for_one_source_one_is_refused(world: World) -> Non
 
 async def test_a_snapshot_stays_what_it_was(world: World) -> None:
     async with world.store.snapshot(world.account) as tx:
-        before = await tx.revision()
+        before = (await tx.state()).revision
         await world.patch({"rebac": {K: {}}})
         row = await tx.type(OBJECT, PRODUCT)
         assert row is not None
-        assert (await tx.revision(), row.version) == (before, 1)
+        assert ((await tx.state()).revision, row.version) == (before, 1)
 
     assert await world.revision() == before + 1
 
@@ -126,7 +126,7 @@ async def test_a_right_that_is_taken_while_a_write_waits_is_gone(world: World, d
         world.account, world.row(5, "p1"), User(2, "agent"), validate_only=False
     )
     async with world.store.transaction(world.account) as tx:
-        await tx.next_revision()
+        await tx.next_revision("service:test", world.clock.now())
         row = await tx.type(RELATIONSHIP, K)
         assert row is not None
         waiting = asyncio.create_task(write)

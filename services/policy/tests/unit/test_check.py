@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from libs.decision.rows import User
 from libs.kernel.errors import InvalidRequestError
-from services.policy.app.check import Asked
-from services.policy.app.facts import Question
+from libs.kernel.ids import AccountId
+from services.policy.app.asked import Asked, Freshness, Question
 from services.policy.app.ports import OBJECT
-from services.policy.app.tokens import revision_of, token_of
-from services.policy.domain.decide import User
-from services.policy.domain.errors import RevisionAheadError
-from services.policy.tests.world import PRODUCT, K, World, letters
+from services.policy.app.tokens import ConsistencyTokens
+from services.policy.domain.errors import RevisionUnknownError
+from services.policy.tests.world import ACCOUNT, PRODUCT, K, World, letters
 
 
 async def test_a_batch_answers_every_question_in_order_duplicates_too() -> None:
@@ -109,20 +109,36 @@ async def test_a_token_asks_for_at_least_its_write() -> None:
     now = await world.revision()
     question = [Question(1, "read", PRODUCT)]
 
-    await world.use.check(world.account, question, Asked(at_least=token_of(now)))
-    with pytest.raises(RevisionAheadError) as caught:
-        await world.use.check(world.account, question, Asked(at_least=token_of(now + 1)))
-
-    assert caught.value.retry_after_seconds == pytest.approx(0.2)
-    assert revision_of(token_of(now)) == now
+    await world.use.check(world.account, question, Asked(freshness=Freshness(at_least=now)))
+    with pytest.raises(RevisionUnknownError):
+        await world.use.check(world.account, question, Asked(freshness=Freshness(at_least=now + 1)))
 
 
-@pytest.mark.parametrize("token", ["zt1.", "zt1.²", "zt1.-1", "1", "zt2.1", "zt1.1 ", "zt1." + "9" * 5000])
-async def test_what_is_no_token_is_refused(token: str) -> None:
-    world = await World.fresh()
+def test_a_token_is_read_by_every_replica_with_the_key_and_tells_its_revision() -> None:
+    tokens, other = ConsistencyTokens(b"key"), ConsistencyTokens(b"key")
+    token = tokens.token(ACCOUNT, 42)
 
+    assert other.revision(ACCOUNT, token) == 42
+    assert token.split(".")[1] == "42"
+
+
+@pytest.mark.parametrize("token", ["zt1.", "zt2.²", "zt2.-1", "1", "zt2.1", "zt2.1 ", "zt2." + "9" * 5000])
+def test_what_is_no_token_is_refused(token: str) -> None:
     with pytest.raises(InvalidRequestError):
-        await world.use.check(world.account, [Question(1, "read", PRODUCT)], Asked(at_least=token))
+        ConsistencyTokens(b"key").revision(ACCOUNT, token)
+
+
+def test_a_token_that_was_changed_or_is_anothers_is_refused() -> None:
+    tokens = ConsistencyTokens(b"key")
+    token = tokens.token(ACCOUNT, 42)
+
+    for forged in (token.replace("42", "43"), token[:-1] + ("A" if token[-1] != "A" else "B")):
+        with pytest.raises(InvalidRequestError):
+            tokens.revision(ACCOUNT, forged)
+    with pytest.raises(InvalidRequestError):
+        tokens.revision(AccountId("acc-2"), token)
+    with pytest.raises(InvalidRequestError):
+        ConsistencyTokens(b"another").revision(ACCOUNT, token)
 
 
 async def test_every_decision_is_logged_with_its_reason_newest_first() -> None:

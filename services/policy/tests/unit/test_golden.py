@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.policy.app.check import Asked
+from services.policy.app.asked import Asked, Question
 from services.policy.app.ports import RELATIONSHIP, TypeRow
 from services.policy.domain.errors import PermissionsInvalidError
 from services.policy.domain.permissions import CRUD
@@ -123,7 +123,8 @@ async def test_decisions(case: Case) -> None:
         user = USERS[name.rstrip("+")]
         assert (name, await world.rights(user.id)) == (name, expected)
 
-        actions = await world.use.actions(world.account, user.id, PRODUCT, "p1", ASKED)
+        question = Question(user.id, "", PRODUCT, "p1")
+        actions = await world.use.actions(world.account, question, ASKED)
         assert "".join("T" if a in actions else "F" for a in _RBAC) == expected
 
 

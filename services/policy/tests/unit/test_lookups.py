@@ -10,13 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.policy.app.check import Asked
-from services.policy.app.facts import Question
+from libs.decision.rows import ACTIONS, User
+from services.policy.app.asked import Asked, Freshness, Question
 from services.policy.app.list_everything_of import START, shown
-from services.policy.app.lookup_subjects import LookupSubjects
 from services.policy.app.ports import OBJECT, RELATIONSHIP
-from services.policy.domain.decide import ACTIONS, User
-from services.policy.domain.errors import RevisionAheadError
+from services.policy.domain.errors import RevisionUnknownError
 from services.policy.tests.unit.strategies import PATCHES
 from services.policy.tests.world import PRODUCT, USERS, K, L, World
 
@@ -24,42 +22,51 @@ ANY = Asked()
 RECORDS = ("p1", "p2", "P3", "a:b", "ä")
 
 
+def asking(user: int, action: str = "", record: str = "", kind: str = PRODUCT) -> Question:
+    return Question(user, action, kind, record)
+
+
 async def resources(world: World, user: int, action: str, limit: int = 2, kind: str = PRODUCT) -> Any:
     """Return every record, page by page; None = all records."""
     found: list[str] = []
+    asked = ANY
     while True:
-        after = found[-1] if found else ""
-        page = await world.use.resources(world.account, user, action, kind, ANY, after=after, limit=limit)
-        if page.all_records:
+        after, question = found[-1] if found else "", asking(user, action, kind=kind)
+        page = await world.use.resources(world.account, question, asked, after=after, limit=limit)
+        if page.every:
             return None
         assert len(page.ids) <= limit
         found += page.ids
         if not page.more:
             return found
+        asked = Asked(freshness=Freshness(exact=page.revision, now=page.now))
 
 
 async def subjects(world: World, action: str, record: str, limit: int = 2) -> list[int]:
-    lookup = LookupSubjects(world.store, world.clock, chunk=3)
     found: list[int] = []
+    asked = ANY
     while True:
-        after = found[-1] if found else 0
-        page = await lookup(world.account, action, PRODUCT, record, ANY, after=after, limit=limit)
+        after, question = found[-1] if found else 0, asking(0, action, record)
+        page = await world.use.subjects(world.account, question, asked, after=after, limit=limit)
         found += page.ids
         if not page.more:
             return found
+        asked = Asked(freshness=Freshness(exact=page.revision, now=page.now))
 
 
 async def everything(
     world: World, user: int, limit: int = 3, between: Callable[[], Awaitable[object]] | None = None
 ) -> list[str]:
     found: list[str] = []
-    after, more = START, True
+    after, more, asked = START, True, ANY
     while more:
-        rights, more = await world.use.everything(world.account, user, None, after=after, limit=limit)
-        assert len(rights) <= limit
-        found += map(shown, rights)
+        page = await world.use.everything(world.account, user, asked, after=after, limit=limit)
+        more = page.more
+        assert len(page.rights) <= limit
+        found += map(shown, page.rights)
         if more:
-            after = rights[-1]
+            after = page.rights[-1]
+            asked = Asked(freshness=Freshness(exact=page.revision, now=page.now))
             if between is not None:
                 await between()
     return found
@@ -105,7 +112,7 @@ async def test_lists_hold_exactly_what_checks_allow(
             ]
 
 
-async def test_a_list_goes_on_where_it_was_whatever_is_written_meanwhile() -> None:
+async def test_a_list_is_of_one_revision_whatever_is_written_meanwhile() -> None:
     world = await World.fresh()
     await world.patch(
         {"rebac": {K: {"end_user": {"read": True, "update": True}}, L: {"end_user": {"read": True}}}}
@@ -121,9 +128,7 @@ async def test_a_list_goes_on_where_it_was_whatever_is_written_meanwhile() -> No
 
     found = await everything(world, 5, 3, meddle)  # a page ends between the two rights on one record
 
-    expected = [f"product/p{n}/{action}" for n in range(10, 40) for action in ("read", "update")]
-    assert [right for right in found if right.startswith("product/p")] == expected
-    assert len(found) == len(set(found))
+    assert found == [f"product/p{n}/{action}" for n in range(10, 40) for action in ("read", "update")]
 
 
 async def test_everything_of_a_user_names_both_kinds_of_types_apart() -> None:
@@ -163,7 +168,7 @@ async def test_unknown_users_and_types_have_empty_lists() -> None:
     assert await resources(world, 99, "read") == []
     assert await resources(world, 1, "read", kind="ghost") == []
     assert await everything(world, 99) == []
-    assert await world.use.actions(world.account, 99, PRODUCT, "p1", ANY) == []
+    assert await world.use.actions(world.account, asking(99, record="p1"), ANY) == []
 
 
 async def test_the_acting_persons_role_counts_in_lists() -> None:
@@ -171,25 +176,25 @@ async def test_the_acting_persons_role_counts_in_lists() -> None:
     await world.patch({"rbac": {"end_user": {"read": True}}})
     stranger = Asked(User(99, "end_user"))
 
-    page = await world.use.resources(world.account, 99, "read", PRODUCT, stranger, after="", limit=5)
-    rights, _ = await world.use.everything(world.account, 99, stranger.acting, after=START, limit=5)
+    page = await world.use.resources(world.account, asking(99, "read"), stranger, after="", limit=5)
+    listed = await world.use.everything(world.account, 99, stranger, after=START, limit=5)
 
-    assert page.all_records
-    assert [shown(right) for right in rights] == ["product/*/read"]
-    assert await world.use.actions(world.account, 99, PRODUCT, "p1", stranger) == ["read"]
+    assert page.every
+    assert [shown(right) for right in listed.rights] == ["product/*/read"]
+    assert await world.use.actions(world.account, asking(99, record="p1"), stranger) == ["read"]
 
 
 async def test_lists_wait_for_a_tokens_write_too() -> None:
     world = await World.fresh()
-    ahead = Asked(at_least=f"zt1.{await world.revision() + 1}")
+    ahead = Asked(freshness=Freshness(at_least=await world.revision() + 1))
     use, account = world.use, world.account
 
-    with pytest.raises(RevisionAheadError):
-        await use.resources(account, 1, "read", PRODUCT, ahead, after="", limit=5)
-    with pytest.raises(RevisionAheadError):
-        await use.subjects(account, "read", PRODUCT, "", ahead, after=0, limit=5)
-    with pytest.raises(RevisionAheadError):
-        await use.actions(account, 1, PRODUCT, "", ahead)
+    with pytest.raises(RevisionUnknownError):
+        await use.resources(account, asking(1, "read"), ahead, after="", limit=5)
+    with pytest.raises(RevisionUnknownError):
+        await use.subjects(account, asking(0, "read"), ahead, after=0, limit=5)
+    with pytest.raises(RevisionUnknownError):
+        await use.actions(account, asking(1), ahead)
 
 
 async def test_lint_reads_the_accounts_policies_and_roles() -> None:

@@ -8,10 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.policy.domain.decide import ACTIONS, User, decide
-from services.policy.domain.permissions import CRUD, ROLES, RU, shown
-from services.policy.domain.rights import rights_of
-from services.policy.tests.unit.strategies import PATCHES, PERMISSIONS, USERS_OF_ALL_KINDS, patched
+from libs.decision.rows import ACTIONS, ROLES, RU, User
+from services.policy.domain.permissions import CRUD, shown
+from services.policy.tests.unit.strategies import PATCHES, PERMISSIONS, USERS_OF_ALL_KINDS, decide, patched
 from services.policy.tests.world import K, L
 
 RELATED = st.frozensets(st.sampled_from([K, L]))
@@ -47,19 +46,10 @@ def test_the_decision_is_that_of_the_facts(
     user: User, action: str, permissions: Any, record: str, related: frozenset[str]
 ) -> None:
     expected = reference(user, action, permissions, record, related)
+    ids = {key: f"rel-{key}" for key in related}
 
     assert allowed(user, action, permissions, record, related) == expected
-
-
-@given(USERS_OF_ALL_KINDS, PERMISSIONS, RELATED)
-def test_rights_in_general_agree_with_single_decisions(
-    user: User, permissions: Any, related: frozenset[str]
-) -> None:
-    rights = rights_of(user, permissions)
-
-    for action in ACTIONS:
-        expected = action in rights.on_all or bool(related & set(rights.carriers(action)))
-        assert allowed(user, action, permissions, "p1", related) == expected
+    assert decide(user, action, permissions, record, ids.get, explain=False).allowed == expected
 
 
 @given(PERMISSIONS, PATCHES)

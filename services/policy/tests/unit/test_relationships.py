@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from libs.decision.rows import User
 from libs.kernel.errors import InvalidRequestError, NotFoundError, PermissionDeniedError
-from services.policy.app.ports import OBJECT, RELATIONSHIP, UserRow
-from services.policy.domain.decide import User
+from services.policy.app.ports import OBJECT, RELATIONSHIP
 from services.policy.domain.errors import AlreadyExistsError
 from services.policy.tests.world import K, World
 
@@ -197,7 +197,7 @@ async def test_the_directory_is_completed_and_people_go_with_their_relationships
     sync, account = world.use.sync_users, world.account
     revision = await world.revision()
 
-    kept = [UserRow(User(2, "agent", 9001), (7, 8), 3), UserRow(User(1, "admin"))]
+    kept = [User(2, "agent", 9001, (7, 8), 3), User(1, "admin")]
     changed, after = await sync(account, kept, (), complete=True)
 
     assert (changed, after) == (6, revision + 1), "one changed, five left"
@@ -222,9 +222,7 @@ async def test_a_user_who_is_none_is_refused_and_nothing_is_stored(user: User) -
     world = await World.fresh()
 
     with pytest.raises(InvalidRequestError):
-        await world.use.sync_users(
-            world.account, [UserRow(User(8, "agent")), UserRow(user)], (), complete=True
-        )
+        await world.use.sync_users(world.account, [User(8, "agent"), user], (), complete=True)
 
     async with world.store.snapshot(world.account) as tx:
-        assert [row.user.id for row in await tx.users()] == [1, 2, 3, 4, 5, 6, 7]
+        assert [row.id for row in await tx.users()] == [1, 2, 3, 4, 5, 6, 7]

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
+from google.protobuf.descriptor import MethodDescriptor
 
 from libs.rpc.errors import field_violations, reason_of
 from libs.testing.rpc import Metadata, Rpc, rpc_harness
@@ -25,13 +26,6 @@ PRODUCT = f"{PARENT}/objectTypes/product"
 GHOST = f"{PARENT}/objectTypes/ghost"
 PATCH = '{"rbac":{"agent":{"delete":false}}}'
 READ, UPDATE = resources.ACTION_READ, resources.ACTION_UPDATE
-NOT_BUILT = {
-    "SimulateChange",
-    "WatchRelationships",
-    "ReadChanges",
-    "ImportRelationships",
-    "ExportRelationships",
-}
 
 
 @dataclass(frozen=True)
@@ -108,7 +102,8 @@ async def test_permissions_are_answered_in_the_seeds_json_and_as_a_message(serve
     assert shown.permissions.etag == "2"
     assert shown.permissions.rbac.custom["8237"] == resources.Row(read=True)
     assert shown.permissions.rebac[K].admin == resources.Row(read=True, update=True)
-    assert updated.token == f"zt1.{await served.world.revision()}"
+    revision = await served.world.revision()
+    assert updated.token == served.world.use.tokens.token(served.world.account, revision)
 
 
 async def test_faults_of_a_patch_and_a_stale_etag_reach_the_caller(served: Served) -> None:
@@ -295,14 +290,21 @@ async def test_only_services_sync_users(served: Served) -> None:
     assert answer.changed == 1
 
 
+def naming(method: MethodDescriptor) -> Any:
+    """Return a request of a method that names the account, and nothing else."""
+    kind: Any = getattr(messages, method.input_type.name)
+    if "settings" in method.input_type.fields_by_name:
+        return kind(settings=resources.PolicySettings(name=f"{PARENT}/policySettings"))
+    if "parent" in method.input_type.fields_by_name:
+        return kind(parent=PARENT)
+    return kind(name=f"{PARENT}/policySettings" if method.name == "GetPolicySettings" else PRODUCT)
+
+
 async def test_another_account_is_refused_by_every_method(served: Served) -> None:
     token = served.rpc.token(account="acc-2", job="assignment")
     stub = PolicyServiceStub(served.rpc.channel("assignment"))
     for method in POLICY.methods:
-        kind: Any = getattr(messages, method.input_type.name)
-        name = "parent" if "parent" in method.input_type.fields_by_name else "name"
-        path = PARENT if name == "parent" else PRODUCT
-        request: Any = kind(**{name: path})
+        request = naming(method)
         call = getattr(stub, method.name)(
             iter([request]) if method.client_streaming else request, metadata=token
         )
@@ -310,35 +312,54 @@ async def test_another_account_is_refused_by_every_method(served: Served) -> Non
         assert (method.name, refused) == (method.name, "PERMISSION_DENIED")
 
 
-async def test_what_is_not_built_says_so_and_everything_else_is(served: Served) -> None:
+async def test_every_method_is_built(served: Served) -> None:
     service = served.rpc.token(job="assignment")
     stub = PolicyServiceStub(served.rpc.channel("assignment"))
-    unbuilt = set()
     for method in POLICY.methods:
-        kind: Any = getattr(messages, method.input_type.name)
-        name = "parent" if "parent" in method.input_type.fields_by_name else "name"
-        request: Any = kind(**{name: PARENT if name == "parent" else PRODUCT})
+        request = naming(method)
         call = getattr(stub, method.name)(
             iter([request]) if method.client_streaming else request, metadata=service
         )
-        try:
-            await (call.read() if method.server_streaming else call)
-        except grpc.aio.AioRpcError as error:
-            if reason_of(error) == "NOT_BUILT":
-                unbuilt.add(method.name)
+        code = await code_of(call.read() if method.server_streaming else call)
+        assert (method.name, code) in {
+            (method.name, "OK"),
+            (method.name, "INVALID_ARGUMENT"),
+            (method.name, "NOT_FOUND"),
+            (method.name, "FAILED_PRECONDITION"),
+        }
 
-    assert unbuilt == NOT_BUILT
 
-
-async def test_a_past_revision_is_not_built(served: Served) -> None:
+async def test_a_past_revision_is_decided_on_as_it_was(served: Served) -> None:
     admin = served.person(1, "admin")
-    past = messages.Consistency(exact_revision=1)
+    before = await served.world.revision()
+    await served.world.patch({"rbac": {"agent": {"read": False}}})
+
+    async def decided(**more: Any) -> resources.Decided:
+        consistency = messages.Consistency(**more)
+        request = check(READ, 2, consistency=consistency)
+        answer: messages.CheckPermissionResponse = await served.stub.CheckPermission(request, metadata=admin)
+        return answer.decided
+
+    past, present = await decided(exact_revision=before), await decided()
+    assert (past.allowed, past.revision) == (True, before)
+    assert (present.allowed, present.revision) == (False, before + 1)
+    assert (await decided(at_least=present.token)).revision == before + 1
+
+
+@pytest.mark.parametrize(
+    ("consistency", "code", "reason"),
+    [
+        ({"exact_revision": 10**6}, "FAILED_PRECONDITION", "REVISION_UNKNOWN"),
+        ({"exact_revision": -1}, "INVALID_ARGUMENT", "INVALID_REQUEST"),
+        ({"at_least": "zt1.3"}, "INVALID_ARGUMENT", "INVALID_REQUEST"),
+        ({"fully": True, "exact_revision": 1}, "INVALID_ARGUMENT", "INVALID_REQUEST"),
+    ],
+)
+async def test_a_freshness_that_cannot_be_had_is_refused(
+    served: Served, consistency: dict[str, Any], code: str, reason: str
+) -> None:
+    request = check(READ, consistency=messages.Consistency(**consistency))
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await served.stub.CheckPermission(check(READ, consistency=past), metadata=admin)
-    assert reason_of(caught.value) == "NOT_BUILT"
-    ahead = messages.Consistency(at_least="zt1.999")
-    assert (
-        await code_of(served.stub.CheckPermission(check(READ, consistency=ahead), metadata=admin))
-        == "UNAVAILABLE"
-    )
+        await served.stub.CheckPermission(request, metadata=served.person(1, "admin"))
+    assert (caught.value.code().name, reason_of(caught.value)) == (code, reason)

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
+from libs.decision.rows import User
 from libs.kernel.errors import EtagMismatchError, InvalidRequestError, NotFoundError, PermissionDeniedError
 from services.policy.app.ports import OBJECT, RELATIONSHIP
-from services.policy.domain.decide import User
 from services.policy.domain.errors import AlreadyExistsError, TypeInUseError
 from services.policy.domain.permissions import new_permissions
 from services.policy.tests.world import PRODUCT, K, World
@@ -38,14 +38,14 @@ async def test_a_dry_run_answers_and_changes_nothing() -> None:
     types = world.use.types
 
     _, made = await types.create(world.account, OBJECT, "boat", validate_only=True)
-    row, updated = await types.update_permissions(
-        world.account, OBJECT, PRODUCT, '{"rbac":{"agent":{"delete":false}}}', "", validate_only=True
+    changed = await types.update_permissions(
+        world.account, OBJECT, PRODUCT, '{"rbac":{"agent":{"delete":false}}}', validate_only=True
     )
     deleted = await types.delete(world.account, RELATIONSHIP, K, validate_only=True)
 
-    assert (made, updated, deleted) == (revision,) * 3
+    assert (made, changed.revision, deleted) == (revision,) * 3
     assert await world.revision() == revision
-    assert row.permissions["rbac"]["agent"]["delete"] is False
+    assert changed.row.permissions["rbac"]["agent"]["delete"] is False
     assert (await world.get()).permissions == new_permissions()
     assert (await world.get(RELATIONSHIP, K)).key == K
     with pytest.raises(NotFoundError):
