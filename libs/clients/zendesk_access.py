@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import httpx2
 
 from libs.clients.channels import Channels
 from libs.kernel.clock import Clock
 from libs.kernel.ids import AccountId, account_name
-from libs.zendesk.budget import RateBudget
+from libs.zendesk.budget import Budget
 from libs.zendesk.client import ZendeskClient, new_pool
-from libs.zendesk.tokens import Access
+from libs.zendesk.tokens import Access, SharedToken
+from libs.zendesk.windows import MemoryWindows, Windows
 from setlist.auth.v1 import auth_service_pb2 as messages
 from setlist.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 
@@ -20,38 +19,46 @@ REUSE_SECONDS = 60.0
 
 
 class AuthTokens:
-    """Implements `libs.zendesk.TokenSupply` for one account."""
+    """Implements `libs.zendesk.TokenSupply` for one account: one question to auth answers all who wait."""
+
+    def __init__(self, channels: Channels, account: AccountId, clock: Clock) -> None:
+        self._source = _Auth(channels, account, clock)
+        self._shared = SharedToken(self._source)
+        self._clock = clock
+
+    async def access(self, known_version: int | None = None) -> Access:
+        if self._clock.now().timestamp() >= self._source.until:
+            self._shared.forget()
+        return await self._shared.access(known_version)
+
+    async def subdomain(self) -> str:
+        """Return the account's subdomain."""
+        return (await self._source.ask(None)).subdomain
+
+
+class _Auth:
+    """Auth's answers, and until when the last one may be used."""
 
     def __init__(self, channels: Channels, account: AccountId, clock: Clock) -> None:
         self._channels = channels
         self._account = account
         self._clock = clock
-        self._known: Access | None = None
-        self._until = 0.0
-        self._asking = asyncio.Lock()
+        self.until = 0.0
 
     async def access(self, known_version: int | None = None) -> Access:
-        async with self._asking:  # one request answers everybody whose token was refused at the same time
-            now = self._clock.now().timestamp()
-            if self._known is not None and now < self._until and self._known.version > (known_version or 0):
-                return self._known
-            answer = await self._ask(known_version)
-            self._known = Access(answer.access_token, answer.version)
-            ends = answer.expire_time.ToNanoseconds() / 1e9 if answer.HasField("expire_time") else now + 3600
-            self._until = min(now + REUSE_SECONDS, ends)
-            return self._known
+        now = self._clock.now().timestamp()
+        answer = await self.ask(known_version)
+        ends = answer.expire_time.ToNanoseconds() / 1e9 if answer.HasField("expire_time") else now + 3600
+        self.until = min(now + REUSE_SECONDS, ends)
+        return Access(answer.access_token, answer.version)
 
-    async def _ask(self, known_version: int | None) -> messages.GetZendeskAccessResponse:
+    async def ask(self, known_version: int | None) -> messages.GetZendeskAccessResponse:
         stub = AuthServiceStub(self._channels.to("auth", [AUTH]))
         return await stub.GetZendeskAccess(
             messages.GetZendeskAccessRequest(
                 account=account_name(self._account), known_version=known_version or 0
             )
         )
-
-    async def subdomain(self) -> str:
-        """Return the account's subdomain."""
-        return (await self._ask(None)).subdomain
 
 
 class ZendeskClients:
@@ -61,10 +68,15 @@ class ZendeskClients:
         channels: to auth.
         url_template: base URL with `{subdomain}`.
         clock: business time.
+        windows: what the replicas of this service share of Zendesk's limits; without it each replica counts
+            for itself.
     """
 
-    def __init__(self, channels: Channels, url_template: str, clock: Clock) -> None:
+    def __init__(
+        self, channels: Channels, url_template: str, clock: Clock, windows: Windows | None = None
+    ) -> None:
         self._channels = channels
+        self._windows = windows or MemoryWindows(clock)
         self._template = url_template
         self._clock = clock
         self._pool: httpx2.AsyncClient = new_pool()
@@ -79,7 +91,9 @@ class ZendeskClients:
         if account not in self._clients:
             tokens = AuthTokens(self._channels, account, self._clock)
             base = self._template.format(subdomain=await tokens.subdomain())
-            made = ZendeskClient(base, tokens, self._pool, self._clock, RateBudget())
+            made = ZendeskClient(
+                base, tokens, self._pool, self._clock, Budget(account, self._windows, self._clock)
+            )
             return self._clients.setdefault(account, made)  # one budget, whoever was first meanwhile
         return self._clients[account]
 

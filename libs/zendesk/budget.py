@@ -1,64 +1,196 @@
-"""Keeps under Zendesk's rate limits by listening to its answers (facts: Zendesk §2.1, §2.4)."""
+"""One account's budget as one process sees it: spends leases of what all replicas share."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-_ENDPOINT = re.compile(r"zendesk-rate-?limit-(?P<name>[a-z0-9-]+)")
-_PAIRS = re.compile(r"(total|remaining|resets)=(\d+)")
+from libs.kernel.clock import Clock, SystemClock
+from libs.kernel.errors import SetlistError
+from libs.telemetry.logs import get_logger
+from libs.zendesk.limits import ACCOUNT, JOBS, Charge
+from libs.zendesk.rate_headers import told
+from libs.zendesk.windows import LONGEST_HOLD_SECONDS, Ask, MemoryWindows, Seen, Windows
 
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return `Retry-After` in seconds, given as an integer or an HTTP date; None when absent or odd."""
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except ValueError:
-        return None
+ASK_AGAIN_SECONDS = 1.0
+"""While a bucket is empty it is asked about no more often: others may give back what they did not need."""
+BLIND_SECONDS = 1.0
+"""While the store is away a call goes without a lease: Zendesk counts too, and answers 429."""
+_MEASURED_FROM = 2
+"""A batch of at least so many shows by Zendesk's header whether it counts as one call or as many."""
 
 
-class RateBudget:
-    """Holds calls back while Zendesk says that nothing is left.
+@dataclass(slots=True)
+class _Share:
+    """What this process has of one bucket. Times are Unix seconds of business time."""
 
-    One per account and process. It only reacts to what answers say, so replicas that share an account
-    converge on what is left for each.
+    calls: int = 0
+    ends_at: float = 0.0
+    window: int = 0
+    capacity: int = 0
+    empty_until: float = 0.0
+    asked_at: float = 0.0
+    held_until: float = 0.0
+    seen: Seen | None = None
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Budget:
+    """Lets calls through as long as all replicas together stay under Zendesk's limits.
+
+    An account whose answers carry no rate header has no limits that could be kept to; its calls are counted
+    from the first answer on that names one. Limits per ticket and per user (30 and 5 changes) are not
+    counted: nobody reaches them in normal work, and a 429 that names one holds that ticket alone.
+
+    Args:
+        account: whose windows these are.
+        windows: what is shared; by default of this process alone.
+        clock: business time.
     """
 
-    def __init__(self, now: Callable[[], float] | None = None) -> None:
-        self._now = now or (lambda: asyncio.get_running_loop().time())
-        self._free_at: dict[str, float] = {}
+    def __init__(self, account: str = "", windows: Windows | None = None, clock: Clock | None = None) -> None:
+        self._account = account
+        self._clock = clock or SystemClock()
+        self._windows = windows or MemoryWindows(self._clock)
+        self._shares: dict[str, _Share] = {}
+        self._extra: dict[str, dict[str, Charge]] = {}
+        self._batch_is_one: bool = False
 
-    def learn(self, headers: Mapping[str, str]) -> None:
-        """Read the rate headers of one answer, either generation, account-wide and per endpoint."""
-        for remaining, reset in (
-            ("ratelimit-remaining", "ratelimit-reset"),
-            ("rate-limit-remaining", "rate-limit-reset"),
-        ):
-            if headers.get(remaining) == "0":
-                self._hold("account", float(headers.get(reset, "1")))
-        for name, value in headers.items():
-            if found := _ENDPOINT.fullmatch(name.lower()):
-                pairs = dict(_PAIRS.findall(value))
-                if pairs.get("remaining") == "0":
-                    self._hold(found["name"], float(pairs.get("resets", 1)))
+    async def take(self, route: str, charges: Sequence[Charge]) -> float:
+        """Take a call out of all its buckets, or out of none.
 
-    def hold(self, seconds: float) -> None:
-        """Hold every call for `seconds` (a 429 with `Retry-After`)."""
-        self._hold("account", seconds)
+        Args:
+            route: method and template; buckets that Zendesk named for it are charged too.
+            charges: of `libs.zendesk.limits.charges_of`, the account's first.
 
-    def wait_seconds(self, endpoint: str | None = None) -> float:
-        """Return how long a call must wait now; 0 when it may go."""
+        Returns:
+            0 when the call may go; else how long to wait before asking again, in seconds.
+        """
+        due = [*charges, *self._extra.get(route, {}).values()]
+        while True:
+            if wait := await self._ready(due[0]):
+                return wait
+            metered = self._share(ACCOUNT).capacity > 0
+            counted = due[:1] + [c for c in due[1:] if metered or self._held(c.bucket)]
+            for charge in counted[1:]:
+                if wait := await self._ready(charge):
+                    return wait
+            # Nothing is awaited from here on, so what is there now is still there below.
+            if all(self._enough(charge) for charge in counted):
+                for charge in counted:
+                    self._share(charge.bucket).calls -= self._cost(charge)
+                return 0.0
+
+    def learn(self, route: str, headers: Mapping[str, str], charges: Sequence[Charge]) -> None:
+        """Read the rate headers of an answer; what they say reaches the other replicas with the next lease."""
         now = self._now()
-        until = max(self._free_at.get("account", 0.0), self._free_at.get(endpoint or "", 0.0))
-        return max(0.0, until - now)
+        for said in told(headers):
+            bucket = said.bucket or ACCOUNT
+            ends = None if said.resets_seconds is None else now + said.resets_seconds
+            if bucket != ACCOUNT and all(c.bucket != bucket for c in charges):
+                if bucket.startswith("per-"):
+                    continue
+                self._extra.setdefault(route, {})[bucket] = Charge(bucket, said.capacity, 60.0)
+            share = self._share(bucket)
+            share.seen = Seen(said.capacity, said.remaining, ends)
+            if share.capacity != said.capacity:
+                share.calls = 0  # a lease under another limit; ask anew
+            share.calls = min(share.calls, said.remaining)
+            for charge in charges:
+                if charge.bucket == bucket and charge.cost >= _MEASURED_FROM:
+                    self._batch_is_one |= said.capacity - said.remaining < charge.cost
 
-    def _hold(self, name: str, seconds: float) -> None:
-        self._free_at[name] = max(self._free_at.get(name, 0.0), self._now() + seconds)
+    async def refused(
+        self, charges: Iterable[Charge], headers: Mapping[str, str], seconds: float, *, jobs: bool
+    ) -> bool:
+        """Hold back, on all replicas, what Zendesk answered 429 to.
+
+        Args:
+            charges: of the call.
+            headers: of the answer; they may say which limit it was.
+            seconds: how long.
+            jobs: whether it was the limit of jobs.
+
+        Returns:
+            Whether anything is held; if not, the limit is of the one ticket or user, and its caller waits.
+        """
+        spent = [said.bucket or ACCOUNT for said in told(headers) if said.remaining == 0]
+        endpoint = [c.bucket for c in charges if c.bucket not in (ACCOUNT, JOBS)]
+        if jobs:
+            buckets = [JOBS]
+        elif any(bucket.startswith("per-") for bucket in spent):
+            return False
+        else:
+            buckets = spent or endpoint[:1] or [ACCOUNT]
+        until = self._now() + min(seconds, LONGEST_HOLD_SECONDS)
+        for bucket in buckets:
+            share = self._share(bucket)
+            news = until > share.held_until + ASK_AGAIN_SECONDS
+            share.held_until = max(share.held_until, until)
+            share.calls = 0
+            if news:
+                await self._tell(bucket, seconds)
+        return True
+
+    def _cost(self, charge: Charge) -> int:
+        share = self._shares.get(charge.bucket)
+        cost = 1 if self._batch_is_one else charge.cost
+        return min(cost, share.capacity) if share and share.capacity else cost
+
+    def _held(self, bucket: str) -> bool:
+        share = self._shares.get(bucket)
+        return share is not None and share.held_until > self._now()
+
+    def _enough(self, charge: Charge) -> bool:
+        share = self._share(charge.bucket)
+        return share.calls >= self._cost(charge) and self._now() < share.ends_at
+
+    async def _ready(self, charge: Charge) -> float:
+        share = self._share(charge.bucket)
+        async with share.asking:  # one question answers everybody who waits
+            now = self._now()
+            if (held := min(share.held_until - now, LONGEST_HOLD_SECONDS)) > 0:
+                return held
+            if self._enough(charge):
+                return 0.0
+            if 0 <= now - share.asked_at < ASK_AGAIN_SECONDS and share.empty_until > now:
+                return share.empty_until - now
+            return await self._ask(charge, share)
+
+    async def _ask(self, charge: Charge, share: _Share) -> float:
+        ask = Ask(
+            self._cost(charge),
+            charge.capacity,
+            charge.period_seconds,
+            share.calls if share.capacity else 0,
+            share.window,
+            share.seen,
+        )
+        share.calls = 0
+        asked_at = self._now()  # before the question: the store's window is never over later than we think
+        try:
+            lease = await self._windows.lease(self._account, charge.bucket, ask)
+        except SetlistError as error:
+            get_logger().warning("the shared budget is away", account=self._account, reason=error.reason)
+            share.calls, share.ends_at = self._cost(charge), self._now() + BLIND_SECONDS
+            return 0.0
+        share.seen, share.window, share.capacity = None, lease.window, lease.capacity
+        share.calls, share.ends_at = lease.granted, asked_at + lease.seconds
+        if lease.granted:
+            return 0.0
+        share.asked_at = self._now()
+        share.empty_until = share.asked_at + lease.wait_seconds
+        return lease.wait_seconds
+
+    async def _tell(self, bucket: str, seconds: float) -> None:
+        try:
+            await self._windows.hold(self._account, bucket, seconds)
+        except SetlistError as error:
+            get_logger().warning("the shared budget is away", account=self._account, reason=error.reason)
+
+    def _share(self, bucket: str) -> _Share:
+        return self._shares.setdefault(bucket, _Share())
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.zendesk.models import CustomField
-from libs.zendesk.paging import cursor_pages
+from libs.zendesk.paging import Pages
 from libs.zendesk.transport import Transport
 
 
@@ -21,10 +21,9 @@ class Fields:
     async def all(self) -> list[CustomField]:
         """Return every field."""
         plural = f"{self._kind}s"
-        return [f async for f in cursor_pages(self._transport, plural, plural, CustomField.of)]
+        return await Pages(self._transport, plural, plural, CustomField.of).all()
 
     async def create(self, *, type: str, title: str, key: str | None = None) -> CustomField:  # noqa: A002 - Zendesk's word
         """Create a field; `key` names a user field's value."""
         body = {self._kind: {"type": type, "title": title} | ({"key": key} if key else {})}
-        answer = await self._transport.call("POST", f"{self._kind}s", body=body)
-        return CustomField.of(answer[self._kind])
+        return await self._transport.fetch("POST", f"{self._kind}s", self._kind, CustomField.of, body=body)

@@ -1,14 +1,16 @@
-"""Tickets: reading, changing safely, deleting."""
+"""Tickets: reading and changing safely."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from libs.zendesk.models import Job, Ticket
-from libs.zendesk.paging import ExportPage, cursor_pages, export_page
-from libs.zendesk.transport import Json, Transport
+from libs.zendesk.answers import shaped
+from libs.zendesk.exports import Checkpoint, Export, ExportPage
+from libs.zendesk.models import Audit, Job, Json, Skip, Ticket
+from libs.zendesk.paging import Pages, Position
+from libs.zendesk.transport import Transport
 
 
 def stamp(updated_at: datetime) -> str:
@@ -21,55 +23,82 @@ def custom_fields(values: Mapping[int, Any]) -> list[Json]:
     return [{"id": key, "value": value} for key, value in values.items()]
 
 
+def id_list(ids: Sequence[int]) -> str:
+    """Return ids as the `ids` parameter takes them."""
+    return ",".join(map(str, ids))
+
+
 class Tickets:
-    """`/api/v2/tickets` and `/api/v2/deleted_tickets`."""
+    """`/api/v2/tickets`.
+
+    Where a method takes `fields`, these are ids of the custom fields whose values are kept; all others are
+    dropped, because end users fill them in.
+    """
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def show(self, ticket_id: int) -> Ticket:
+    async def show(self, ticket_id: int, *, fields: Collection[int] = ()) -> Ticket:
         """Return one ticket.
 
         Raises:
             RecordNotFoundError: there is none, or it is deleted.
         """
-        answer = await self._transport.call("GET", "tickets/{id}", {"id": ticket_id})
-        return Ticket.of(answer["ticket"])
-
-    async def show_many(self, ticket_ids: Sequence[int]) -> list[Ticket]:
-        """Return the tickets among at most 100 ids that exist."""
-        page = await self._transport.call(
-            "GET", "tickets/show_many", params={"ids": ",".join(map(str, ticket_ids))}
+        return await self._transport.fetch(
+            "GET", "tickets/{id}", "ticket", lambda row: Ticket.of(row, fields), {"id": ticket_id}
         )
-        return [Ticket.of(row) for row in page["tickets"]]
+
+    async def show_many(self, ticket_ids: Sequence[int], *, fields: Collection[int] = ()) -> list[Ticket]:
+        """Return the tickets among at most 100 ids that exist."""
+        return await self._transport.fetch_list(
+            "tickets/show_many",
+            "tickets",
+            lambda row: Ticket.of(row, fields),
+            params={"ids": id_list(ticket_ids)},
+        )
 
     async def requested(self, user_id: int) -> list[Ticket]:
         """Return every ticket that the user requested, the deleted ones not among them."""
-        pages = cursor_pages(
+        return await Pages(
             self._transport, "users/{id}/tickets/requested", "tickets", Ticket.of, {"id": user_id}
-        )
-        return [t async for t in pages]
+        ).all()
 
     async def of_view(self, view_id: int) -> list[Ticket]:
         """Return the tickets of a view; rows may repeat or be missing when it changes meanwhile."""
-        pages = cursor_pages(self._transport, "views/{id}/tickets", "tickets", Ticket.of, {"id": view_id})
+        pages = Pages(self._transport, "views/{id}/tickets", "tickets", Ticket.of, {"id": view_id})
         return list({t.id: t async for t in pages}.values())
 
-    async def changed(self, *, cursor: str | None, start_time: int) -> ExportPage[Ticket]:
-        """Return one page of tickets changed since a cursor or a Unix time; never the last minute."""
-        return await export_page(
+    async def changed(self, checkpoint: Checkpoint, *, fields: Collection[int] = ()) -> ExportPage[Ticket]:
+        """Return one page of tickets changed since a checkpoint; never the last minute. Admins only."""
+        export = Export(
             self._transport,
             "incremental/tickets/cursor",
             "tickets",
-            Ticket.of,
-            cursor=cursor,
-            start_time=start_time,
+            lambda row: Ticket.of(row, fields),
+            settled=True,
         )
+        return await export.page(checkpoint)
+
+    async def create(self, values: Mapping[str, Any], *, idempotency_key: str) -> Ticket:
+        """Create one ticket; repeating the call with the same key within 2 h makes no second one.
+
+        Args:
+            values: members of Zendesk's `ticket` object.
+            idempotency_key: of this creation, e.g. a ULID.
+        """
+        body = {"ticket": dict(values)}
+        answer = await self._transport.call("POST", "tickets", body=body, idempotency_key=idempotency_key)
+        return shaped("POST tickets", lambda: Ticket.of(answer["ticket"]))
 
     async def update(
-        self, ticket_id: int, values: Mapping[str, Any], *, read_at: datetime | None = None
+        self,
+        ticket_id: int,
+        values: Mapping[str, Any],
+        *,
+        read_at: datetime | None = None,
+        fields: Collection[int] = (),
     ) -> Ticket:
-        """Change one ticket.
+        """Change one ticket. Not repeated when its outcome is unknown: read the ticket and judge.
 
         Args:
             values: members of Zendesk's `ticket` object.
@@ -81,22 +110,58 @@ class Tickets:
         ticket = dict(values)
         if read_at is not None:
             ticket |= {"safe_update": True, "updated_stamp": stamp(read_at)}
-        answer = await self._transport.call("PUT", "tickets/{id}", {"id": ticket_id}, body={"ticket": ticket})
-        return Ticket.of(answer["ticket"])
+        return await self._transport.fetch(
+            "PUT",
+            "tickets/{id}",
+            "ticket",
+            lambda row: Ticket.of(row, fields),
+            {"id": ticket_id},
+            body={"ticket": ticket},
+        )
 
     async def update_many(self, tickets: Sequence[Mapping[str, Any]]) -> Job:
-        """Change at most 100 tickets by one job, each with its own `id` and values. Always safe."""
-        answer = await self._transport.call(
-            "PUT", "tickets/update_many", body={"tickets": [dict(t) for t in tickets]}
+        """Change at most 100 tickets by one job, each with its own `id` and values. Always safe.
+
+        Raises:
+            TooManyJobsError: 30 jobs of the account are queued or running.
+        """
+        return await self._transport.fetch(
+            "PUT",
+            "tickets/update_many",
+            "job_status",
+            Job.of,
+            body={"tickets": [dict(t) for t in tickets]},
+            cost=len(tickets),
         )
-        return Job.of(answer["job_status"])
 
-    async def delete(self, ticket_id: int) -> None:
-        """Move one ticket to the trash."""
-        await self._transport.call("DELETE", "tickets/{id}", {"id": ticket_id}, idempotent=True)
+    def audits(self, ticket_id: int, *, start: Position | None = None) -> Pages[Audit]:
+        """Walk through who changed which fields and when, oldest first."""
+        ids = {"id": ticket_id}
+        return Pages(self._transport, "tickets/{id}/audits", "audits", Audit.of, ids, start=start)
 
-    async def delete_permanently(self, ticket_ids: Sequence[int]) -> Job:
-        """Destroy at most 100 tickets of the trash by one job. Not reversible."""
-        ids = ",".join(map(str, ticket_ids))
-        answer = await self._transport.call("DELETE", "deleted_tickets/destroy_many", params={"ids": ids})
-        return Job.of(answer["job_status"])
+    async def tags(self, ticket_id: int) -> tuple[str, ...]:
+        """Return a ticket's tags."""
+        return await self._transport.fetch("GET", "tickets/{id}/tags", "tags", tuple, {"id": ticket_id})
+
+    async def add_tags(self, ticket_id: int, tags: Collection[str]) -> None:
+        """Add tags; those that are there stay."""
+        await self._tag("PUT", ticket_id, tags)
+
+    async def remove_tags(self, ticket_id: int, tags: Collection[str]) -> None:
+        """Take tags away; others stay."""
+        await self._tag("DELETE", ticket_id, tags)
+
+    async def _tag(self, method: str, ticket_id: int, tags: Collection[str]) -> None:
+        body = {"tags": sorted(tags)}
+        await self._transport.call(method, "tickets/{id}/tags", {"id": ticket_id}, body=body, idempotent=True)
+
+    async def skip(self, ticket_id: int, reason: str = "") -> Skip:
+        """Let the token's user pass a ticket over in guided mode."""
+        body = {"skip": {"ticket_id": ticket_id, "reason": reason}}
+        return await self._transport.fetch("POST", "skips", "skip", Skip.of, body=body)
+
+    def skips(self, *, user_id: int | None = None, start: Position | None = None) -> Pages[Skip]:
+        """Walk through skips, of one agent or of all."""
+        if user_id is None:
+            return Pages(self._transport, "skips", "skips", Skip.of, start=start)
+        return Pages(self._transport, "users/{id}/skips", "skips", Skip.of, {"id": user_id}, start=start)

@@ -1,43 +1,88 @@
-"""One HTTP call to Zendesk: token, budget, retries of what is safe, errors."""
+"""One call to Zendesk: token, budget, retries of what is safe, errors."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import random
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import quote
 
 import httpx2
 
-from libs.zendesk.budget import RateBudget, retry_after
+from libs.kernel.clock import Clock, SystemClock
+from libs.rpc.deadlines import remaining_seconds
+from libs.zendesk.answers import Json, read_answer, shaped
+from libs.zendesk.budget import ASK_AGAIN_SECONDS, Budget
 from libs.zendesk.errors import (
     InvalidTokenError,
+    RecordNotFoundError,
+    TooManyJobsError,
     TooManyRequestsError,
     ZendeskError,
     ZendeskUnavailableError,
-    error_of,
 )
+from libs.zendesk.limits import Charge, charges_of
 from libs.zendesk.tokens import TokenSupply
 
-Json = dict[str, Any]
+T = TypeVar("T")
+Params = Mapping[str, str | int]
 
-_ATTEMPTS = 5
-_SAFE = frozenset({"GET"})
+ATTEMPTS = 5
+"""How often a call is sent whose outcome is unknown and which may be repeated."""
+REFUSALS = 10
+"""How often a call is sent that Zendesk answered 429 to, if patience lasts so long."""
+SHORTEST_SLICE_SECONDS = 0.01
+"""Waiting for a clock of another resolution must not become spinning."""
+_SAFE = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a call may take.
+
+    Attributes:
+        total_seconds: spent waiting for budget and between attempts. A call to us that ends earlier (its
+            gRPC deadline) ends the call to Zendesk with it.
+        attempt_seconds: one attempt as a whole, a body that drips in included.
+    """
+
+    total_seconds: float = 60.0
+    attempt_seconds: float = 30.0
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call on its way through its attempts."""
+
+    route: str
+    charges: tuple[Charge, ...]
+    request: httpx2.Request
+    repeatable: bool
+    unknown: int = 0
+    unsent: int = 0
+    refused: int = 0
+    waited: float = 0.0
+    dead_token: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Transport:
     """Sends requests for one account.
 
-    GET is retried after 429, 5xx and lost connections. Other methods are retried after 429 only, which
-    Zendesk answers before it does anything; callers who know a call to be idempotent say so.
+    What Zendesk certainly did not carry out (429, 401, no connection) is sent again, whatever it was. What it
+    may have carried out (5xx, time-out, cut connection, unreadable body) is sent again only if repeating does
+    no harm: GET, a call that its caller calls idempotent, a creation with an idempotency key.
 
     Args:
         base_url: e.g. `https://acme.zendesk.com`.
         tokens: supply of access tokens.
         http: the connection pool; closed by its owner.
-        budget: shared per account within the process.
-        patience_seconds: longest total time spent waiting for the budget and between attempts.
+        budget: of the account.
+        clock: business time.
+        patience: how long calls may take.
+        sleep: waits for some seconds; tests move their clock instead.
     """
 
     def __init__(
@@ -45,14 +90,59 @@ class Transport:
         base_url: str,
         tokens: TokenSupply,
         http: httpx2.AsyncClient,
-        budget: RateBudget | None = None,
-        patience_seconds: float = 60.0,
+        budget: Budget | None = None,
+        *,
+        clock: Clock | None = None,
+        patience: Patience | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._tokens = tokens
         self._http = http
-        self._budget = budget or RateBudget()
-        self._patience = patience_seconds
+        self.clock = clock or SystemClock()
+        self._budget = budget or Budget(clock=self.clock)
+        self._patience = patience or Patience()
+        self.sleep = sleep
+
+    async def fetch(
+        self,
+        method: str,
+        template: str,
+        member: str,
+        read: Callable[[Json], T],
+        ids: Mapping[str, object] | None = None,
+        *,
+        params: Params | None = None,
+        body: object = None,
+        idempotent: bool = False,
+        cost: int = 1,
+    ) -> T:
+        """Send one request and read the object that its answer holds.
+
+        Args:
+            member: under which the object stands.
+            read: makes what we keep of it.
+
+        Raises:
+            ZendeskError: as `call`; `ZendeskUnavailableError` also for an answer of another shape.
+        """
+        answer = await self.call(
+            method, template, ids, params=params, body=body, idempotent=idempotent, cost=cost
+        )
+        return shaped(f"{method} {template}", lambda: read(answer[member]))
+
+    async def fetch_list(
+        self,
+        template: str,
+        member: str,
+        read: Callable[[Json], T],
+        ids: Mapping[str, object] | None = None,
+        *,
+        params: Params | None = None,
+    ) -> list[T]:
+        """Get one page and read its rows; for lists that come whole."""
+        answer = await self.call("GET", template, ids, params=params)
+        return shaped(f"GET {template}", lambda: [read(row) for row in answer[member]])
 
     async def call(
         self,
@@ -60,10 +150,11 @@ class Transport:
         template: str,
         ids: Mapping[str, object] | None = None,
         *,
-        params: Mapping[str, str | int] | None = None,
+        params: Params | None = None,
         body: object = None,
-        headers: Mapping[str, str] | None = None,
         idempotent: bool = False,
+        idempotency_key: str | None = None,
+        cost: int = 1,
     ) -> Json:
         """Send one request and return its JSON object (empty for 204).
 
@@ -73,81 +164,118 @@ class Transport:
             ids: values of those places.
             params: query.
             body: JSON body.
-            headers: further headers.
-            idempotent: whether repeating the call after an unknown outcome does no harm.
+            idempotent: whether repeating the call after an unknown outcome does no harm. A repeated DELETE
+                that finds nothing any more has been carried out.
+            idempotency_key: sent as `Idempotency-Key`; Zendesk keeps the answer for 2 h. `POST tickets` only.
+            cost: how many calls of the endpoint's limit it may count as.
 
         Raises:
             ZendeskError: a subclass per status; see `libs.zendesk.errors`.
         """
-        route = f"{method} {template}"
-        path = template.format_map(ids or {})
-        url = path if path.startswith("http") else f"{self._base}/api/v2/{path}"
-        waited = 0.0
-        known_version: int | None = None
-        for attempt in range(1, _ATTEMPTS + 1):
-            pause = self._budget.wait_seconds()
-            try:
-                if pause:
-                    waited = await self._pause(pause, waited, route)
-                access = await self._tokens.access(known_version)
-                return await self._once(route, method, url, access.token, params, body, headers)
-            except InvalidTokenError:
-                if known_version is not None:
-                    raise
-                known_version = access.version
-            except TooManyRequestsError as error:
-                if attempt == _ATTEMPTS:
-                    raise
-                self._budget.hold(error.retry_after_seconds or 2.0**attempt)
-            except ZendeskUnavailableError as error:
-                if attempt == _ATTEMPTS or not (idempotent or method in _SAFE):
-                    raise
-                delay = error.retry_after_seconds or min(5.0, 0.1 * 2.0**attempt)
-                waited = await self._pause(delay * (1 + random.random() / 4), waited, route)  # noqa: S311 - jitter
-        raise AssertionError("unreachable: the last attempt raises")
-
-    async def _pause(self, seconds: float, waited: float, route: str) -> float:
-        if waited + seconds > self._patience:
-            raise TooManyRequestsError(route, 429, "OutOfPatience", retry_after_seconds=seconds)
-        await asyncio.sleep(seconds)
-        return waited + seconds
-
-    async def _once(
-        self,
-        route: str,
-        method: str,
-        url: str,
-        token: str,
-        params: Mapping[str, str | int] | None,
-        body: object,
-        headers: Mapping[str, str] | None,
-    ) -> Json:
-        try:
-            answer = await self._http.request(
+        path = template.format_map({k: quote(str(v), safe="") for k, v in (ids or {}).items()})
+        call = _Call(
+            route=f"{method} {template}",
+            charges=charges_of(method, template, ids, cost),
+            request=self._http.build_request(
                 method,
-                url,
+                f"{self._base}/api/v2/{path}",
                 params=dict(params) if params else None,
                 json=body,
-                headers={"authorization": f"Bearer {token}", **(headers or {})},
-            )
-        except httpx2.ConnectError as error:
-            raise ZendeskUnavailableError(route, 0, type(error).__name__, done=False) from None
-        except httpx2.TransportError as error:
-            raise ZendeskUnavailableError(route, 0, type(error).__name__, done=None) from None
-        self._budget.learn(answer.headers)
-        return _read(route, answer)
+                headers={"idempotency-key": idempotency_key} if idempotency_key else None,
+            ),
+            repeatable=idempotent or method in _SAFE or idempotency_key is not None,
+        )
+        try:
+            while True:
+                answer = await self._attempt(call)
+                if answer is not None:
+                    return answer
+        except ZendeskError as error:
+            if call.unknown:
+                error.done = None  # the last attempt was refused, an earlier one may have been carried out
+            raise
+
+    async def _attempt(self, call: _Call) -> Json | None:
+        """Send once and return the answer; None = send again."""
+        while wait := await self._budget.take(call.route, call.charges):
+            if not await self._pause(call, wait, slice_seconds=ASK_AGAIN_SECONDS):
+                raise TooManyRequestsError(call.route, 429, "BudgetSpent", retry_after_seconds=wait)
+        access = await self._tokens.access(call.dead_token)
+        call.request.headers["authorization"] = f"Bearer {access.token}"
+        try:
+            return await self._send(call)
+        except InvalidTokenError:
+            if call.dead_token is not None:
+                raise
+            call.dead_token = access.version
+        except RecordNotFoundError:
+            if call.unknown and call.request.method == "DELETE":
+                return {}
+            raise
+        except TooManyRequestsError as error:
+            await self._refused(call, error)
+        except ZendeskUnavailableError as error:
+            await self._unavailable(call, error)
+        return None
+
+    async def _refused(self, call: _Call, error: TooManyRequestsError) -> None:
+        call.refused += 1
+        said = error.retry_after_seconds
+        seconds = 2.0**call.refused if said is None else said
+        if call.refused > ATTEMPTS:  # told to come back at once, and refused again and again
+            seconds = max(seconds, 0.1 * 2.0 ** (call.refused - ATTEMPTS))
+        jobs = isinstance(error, TooManyJobsError)
+        held = await self._budget.refused(call.charges, call.headers, seconds, jobs=jobs)
+        if call.refused >= REFUSALS or not (held or await self._pause(call, seconds)):
+            raise error
+
+    async def _unavailable(self, call: _Call, error: ZendeskUnavailableError) -> None:
+        call.unknown += error.done is None
+        call.unsent += error.done is False
+        failed = call.unknown + call.unsent
+        if failed >= ATTEMPTS or not (call.repeatable or error.done is False):
+            raise error
+        said = error.retry_after_seconds
+        backoff = min(5.0, 0.1 * 2.0**failed) * _jitter()
+        if not await self._pause(call, backoff if said is None else said):
+            raise error
+
+    async def _pause(self, call: _Call, seconds: float, slice_seconds: float | None = None) -> bool:
+        """Wait, all of it or one slice; False when the whole of it would be too long."""
+        left = self._patience.total_seconds - call.waited
+        if (ends := remaining_seconds()) is not None:
+            left = min(left, ends)
+        if seconds > left:
+            return False
+        step = seconds if slice_seconds is None else max(SHORTEST_SLICE_SECONDS, min(seconds, slice_seconds))
+        call.waited += step
+        await self.sleep(step)
+        return True
+
+    async def _send(self, call: _Call) -> Json:
+        seconds = self._patience.attempt_seconds
+        if (ends := remaining_seconds()) is not None:
+            seconds = min(seconds, ends)
+        if seconds <= 0:
+            raise ZendeskUnavailableError(call.route, 0, "DeadlineExceeded", done=False)
+        trouble, done = "", None
+        answer: httpx2.Response | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await self._http.send(call.request)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+            trouble, done = type(error).__name__, False
+        except (httpx2.RequestError, TimeoutError) as error:
+            trouble = type(error).__name__
+        if answer is None:  # outside of the handler: the cause holds the request with its token and body
+            raise ZendeskUnavailableError(call.route, 0, trouble, done=done)
+        call.headers = answer.headers
+        self._budget.learn(call.route, answer.headers, call.charges)
+        return read_answer(call.route, answer, self.clock.now())
 
 
-def _read(route: str, answer: httpx2.Response) -> Json:
-    try:
-        parsed = json.loads(answer.content) if answer.content else {}
-    except ValueError:
-        parsed = None
-    if answer.status_code >= 400:
-        raise error_of(route, answer.status_code, parsed, retry_after(answer.headers))
-    if not isinstance(parsed, dict):
-        raise ZendeskUnavailableError(route, answer.status_code, "UnreadableBody", done=None)
-    return parsed
+def _jitter() -> float:
+    return 1.0 + random.random() / 4  # noqa: S311 - spreads retries, guards nothing
 
 
-__all__ = ["Json", "Transport", "ZendeskError"]
+__all__ = ["Json", "Params", "Patience", "Transport"]

@@ -1,18 +1,20 @@
-"""Users, and the deletion of users."""
+"""Users."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from libs.zendesk.errors import RecordNotFoundError
-from libs.zendesk.models import ComplianceStatus, User
-from libs.zendesk.paging import ExportPage, cursor_pages, export_page
+from libs.zendesk.answers import shaped
+from libs.zendesk.exports import Checkpoint, Export, ExportPage
+from libs.zendesk.models import CustomRole, User
+from libs.zendesk.paging import Pages
+from libs.zendesk.tickets import id_list
 from libs.zendesk.transport import Transport
 
 
 class Users:
-    """`/api/v2/users` and what hangs on it."""
+    """`/api/v2/users` and the roles they have."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -21,7 +23,7 @@ class Users:
         """Return every agent and admin of the account, ordered by id."""
         found: dict[int, User] = {}
         for role in ("agent", "admin"):
-            async for user in cursor_pages(self._transport, "users", "users", User.of, params={"role": role}):
+            async for user in Pages(self._transport, "users", "users", User.of, params={"role": role}):
                 found[user.id] = user
         return [found[i] for i in sorted(found)]
 
@@ -31,65 +33,43 @@ class Users:
         Raises:
             RecordNotFoundError: there is none.
         """
-        return User.of((await self._transport.call("GET", "users/{id}", {"id": user_id}))["user"])
+        return await self._transport.fetch("GET", "users/{id}", "user", User.of, {"id": user_id})
 
     async def show_many(self, user_ids: Sequence[int]) -> list[User]:
         """Return the users among at most 100 ids that exist."""
-        page = await self._transport.call(
-            "GET", "users/show_many", params={"ids": ",".join(map(str, user_ids))}
-        )
-        return [User.of(row) for row in page["users"]]
+        params = {"ids": id_list(user_ids)}
+        return await self._transport.fetch_list("users/show_many", "users", User.of, params=params)
 
     async def me(self) -> User | None:
         """Return the token's user; None for Zendesk's anonymous answer (id null)."""
-        row = (await self._transport.call("GET", "users/me"))["user"]
-        return User.of(row) if row.get("id") else None
+        answer = await self._transport.call("GET", "users/me")
+        row = shaped("GET users/me", lambda: answer["user"])
+        return shaped("GET users/me", lambda: User.of(row) if row.get("id") else None)
 
     async def set_user_fields(self, user_id: int, values: Mapping[str, Any]) -> User:
         """Write values of user fields by key; others stay."""
-        body = {"user": {"user_fields": dict(values)}}
-        answer = await self._transport.call("PUT", "users/{id}", {"id": user_id}, body=body, idempotent=True)
-        return User.of(answer["user"])
+        return await self._change(user_id, {"user_fields": dict(values)})
 
     async def suspend(self, user_id: int, *, suspended: bool = True) -> User:
-        """Set or lift the user's suspension."""
-        body = {"user": {"suspended": suspended}}
-        answer = await self._transport.call("PUT", "users/{id}", {"id": user_id}, body=body, idempotent=True)
-        return User.of(answer["user"])
+        """Set or lift the user's suspension (the right to object, facts: Zendesk §10)."""
+        return await self._change(user_id, {"suspended": suspended})
 
-    async def delete(self, user_id: int) -> User:
-        """Delete softly: the user becomes inactive and cannot be brought back.
-
-        Raises:
-            RecordInvalidError: the user is the requester of a ticket that is not closed.
-        """
-        answer = await self._transport.call("DELETE", "users/{id}", {"id": user_id}, idempotent=True)
-        return User.of(answer["user"])
-
-    async def delete_permanently(self, user_id: int) -> None:
-        """Delete a softly deleted user for good, over all of Zendesk's products. Not reversible."""
-        await self._transport.call("DELETE", "deleted_users/{id}", {"id": user_id})
-
-    async def deleted(self, user_id: int) -> User | None:
-        """Return a softly deleted user who is not yet permanently deleted, or None."""
-        try:
-            answer = await self._transport.call("GET", "deleted_users/{id}", {"id": user_id})
-        except RecordNotFoundError:
-            return None
-        return User.of({"role": "end-user", **answer["deleted_user"]})
-
-    async def compliance(self, user_id: int) -> list[ComplianceStatus]:
-        """Return how far the permanent deletion has come, per product."""
-        page = await self._transport.call("GET", "users/{id}/compliance_deletion_statuses", {"id": user_id})
-        return [ComplianceStatus.of(row) for row in page["compliance_deletion_statuses"]]
-
-    async def changed(self, *, cursor: str | None, start_time: int) -> ExportPage[User]:
-        """Return one page of users changed since a cursor or a Unix time."""
-        return await export_page(
-            self._transport,
-            "incremental/users/cursor",
-            "users",
+    async def _change(self, user_id: int, values: Mapping[str, Any]) -> User:
+        return await self._transport.fetch(
+            "PUT",
+            "users/{id}",
+            "user",
             User.of,
-            cursor=cursor,
-            start_time=start_time,
+            {"id": user_id},
+            body={"user": dict(values)},
+            idempotent=True,
         )
+
+    async def changed(self, checkpoint: Checkpoint) -> ExportPage[User]:
+        """Return one page of users changed since a checkpoint, a minute late. Admins only."""
+        export = Export(self._transport, "incremental/users/cursor", "users", User.of, settled=False)
+        return await export.page(checkpoint)
+
+    async def custom_roles(self) -> list[CustomRole]:
+        """Return the account's roles (Enterprise; others answer 403 or 404)."""
+        return await self._transport.fetch_list("custom_roles", "custom_roles", CustomRole.of)

@@ -1,12 +1,13 @@
-"""Webhooks and triggers."""
+"""Webhooks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from libs.zendesk.answers import shaped
+from libs.zendesk.models import Webhook
+from libs.zendesk.paging import Pages
+from libs.zendesk.transport import Transport
 
-from libs.zendesk.models import Trigger, Webhook
-from libs.zendesk.paging import cursor_pages
-from libs.zendesk.transport import Json, Transport
+_SECRET = "webhooks/{id}/signing_secret"  # noqa: S105 - a path
 
 
 class Webhooks:
@@ -17,7 +18,7 @@ class Webhooks:
 
     async def all(self) -> list[Webhook]:
         """Return every webhook."""
-        return [w async for w in cursor_pages(self._transport, "webhooks", "webhooks", Webhook.of)]
+        return await Pages(self._transport, "webhooks", "webhooks", Webhook.of).all()
 
     async def create(self, *, name: str, endpoint: str) -> Webhook:
         """Create a webhook that triggers and automations may call."""
@@ -31,7 +32,7 @@ class Webhooks:
                 "subscriptions": ["conditional_ticket_events"],
             }
         }
-        return Webhook.of((await self._transport.call("POST", "webhooks", body=body))["webhook"])
+        return await self._transport.fetch("POST", "webhooks", "webhook", Webhook.of, body=body)
 
     async def update_endpoint(self, webhook_id: str, endpoint: str) -> None:
         """Point a webhook somewhere else."""
@@ -40,38 +41,16 @@ class Webhooks:
 
     async def signing_secret(self, webhook_id: str) -> str:
         """Return the secret that signs this webhook's requests."""
-        answer = await self._transport.call("GET", "webhooks/{id}/signing_secret", {"id": webhook_id})
-        return str(answer["signing_secret"]["secret"])
+        return await self._secret("GET", webhook_id)
+
+    async def reset_signing_secret(self, webhook_id: str) -> str:
+        """Replace the secret and return the new one; the old one is dead at once."""
+        return await self._secret("POST", webhook_id)
+
+    async def _secret(self, method: str, webhook_id: str) -> str:
+        answer = await self._transport.call(method, _SECRET, {"id": webhook_id})
+        return shaped(f"{method} {_SECRET}", lambda: str(answer["signing_secret"]["secret"]))
 
     async def delete(self, webhook_id: str) -> None:
         """Delete a webhook."""
         await self._transport.call("DELETE", "webhooks/{id}", {"id": webhook_id}, idempotent=True)
-
-
-class Triggers:
-    """`/api/v2/triggers`."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-
-    async def all(self) -> list[Trigger]:
-        """Return every trigger."""
-        return [t async for t in cursor_pages(self._transport, "triggers", "triggers", Trigger.of)]
-
-    async def create(self, *, title: str, conditions: Json, actions: Sequence[Json]) -> Trigger:
-        """Create a trigger.
-
-        Args:
-            conditions: `{"all": […], "any": […]}` of `{field, operator, value}`.
-            actions: `{field, value}` each.
-        """
-        body = {"trigger": {"title": title, "conditions": conditions, "actions": list(actions)}}
-        return Trigger.of((await self._transport.call("POST", "triggers", body=body))["trigger"])
-
-    async def update(self, trigger_id: int, *, conditions: Json, actions: Sequence[Json]) -> Trigger:
-        """Replace a trigger's conditions and actions."""
-        body = {"trigger": {"conditions": conditions, "actions": list(actions)}}
-        answer = await self._transport.call(
-            "PUT", "triggers/{id}", {"id": trigger_id}, body=body, idempotent=True
-        )
-        return Trigger.of(answer["trigger"])

@@ -1,160 +1,254 @@
-"""The transport retries what is safe, obeys the rate limits and names what went wrong."""
+"""The transport sends again what is safe and nothing else, in the time that it has."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+import asyncio
+import json
+from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 
-from libs.zendesk.budget import RateBudget, retry_after
-from libs.zendesk.client import ZendeskClient
+from libs.rpc.deadlines import set_deadline
 from libs.zendesk.errors import (
-    ForbiddenError,
-    InvalidTokenError,
     RecordInvalidError,
     RecordNotFoundError,
     TooManyRequestsError,
-    UpdateConflictError,
+    ZendeskError,
     ZendeskUnavailableError,
 )
-from libs.zendesk.tokens import Access, StaticToken
+from libs.zendesk.tests.answering import MovingTime, client, ok, refusal, scripted
+from libs.zendesk.transport import ATTEMPTS, REFUSALS, Patience
 
-TICKET = {
-    "id": 7,
-    "status": "open",
-    "subject": "secret text",
-    "created_at": "2026-01-05T09:00:00Z",
-    "updated_at": "2026-01-05 09:30:00 +00:00",
-    "requester_id": 3,
-    "custom_fields": [{"id": 9, "value": "x"}],
-}
+UNKNOWN = [httpx2.ReadError, httpx2.ReadTimeout, httpx2.RemoteProtocolError, httpx2.WriteError]
+UNSENT = [httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout]
 
 
-def client(answer: Callable[[httpx2.Request], httpx2.Response], tokens: object = None) -> ZendeskClient:
-    pool = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
-    return ZendeskClient("https://acme.zendesk.com", tokens or StaticToken("t"), pool)  # type: ignore[arg-type]  # a duck
-
-
-async def test_a_ticket_keeps_ids_and_times_but_no_text() -> None:
-    ticket = await client(lambda _: httpx2.Response(200, json={"ticket": TICKET})).tickets.show(7)
-
-    assert ticket.updated_at == datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
-    assert ticket.custom_fields == {9: "x"}
-    assert "secret" not in repr(ticket)
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "kind", "code"),
-    [
-        (404, {"error": "RecordNotFound", "description": "Not found"}, RecordNotFoundError, "RecordNotFound"),
-        (403, {"error": {"title": "Forbidden", "message": "…"}}, ForbiddenError, "Forbidden"),
-        (422, {"error": "RecordInvalid", "details": {"base": [{}]}}, RecordInvalidError, "RecordInvalid"),
-        (409, {"error": "UpdateConflict"}, UpdateConflictError, "UpdateConflict"),
-        (400, {"errors": [{"code": "InvalidCursor", "title": "t"}]}, RecordInvalidError, "InvalidCursor"),
-    ],
-)
-async def test_every_spelling_of_an_error_is_read(
-    status: int, body: dict[str, object], kind: type[Exception], code: str
-) -> None:
-    with pytest.raises(kind) as caught:
-        await client(lambda _: httpx2.Response(status, json=body)).tickets.show(7)
-
-    assert caught.value.error == code  # type: ignore[attr-defined]  # every kind is a ZendeskError
-    assert caught.value.route == "GET tickets/{id}"  # type: ignore[attr-defined]  # the same
-
-
-async def test_reading_is_repeated_after_a_503_and_a_lost_connection() -> None:
-    calls = 0
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
-            return httpx2.Response(503, headers={"retry-after": "0"}, json={})
-        if calls == 2:
-            raise httpx2.ReadError("cut", request=request)
-        return httpx2.Response(200, json={"ticket": TICKET})
+@pytest.mark.parametrize("trouble", [*UNKNOWN, *UNSENT, httpx2.DecodingError])
+async def test_reading_is_repeated_after_any_trouble(trouble: type[httpx2.RequestError]) -> None:
+    answer, asked = scripted(trouble, refusal(500), refusal(503, retry_after="0"), ok())
 
     assert (await client(answer).tickets.show(7)).id == 7
-    assert calls == 3
+    assert len(asked) == 4
 
 
-async def test_a_write_of_unknown_outcome_is_never_repeated_blindly() -> None:
-    calls = 0
+async def test_an_answer_that_is_no_json_is_asked_for_again() -> None:
+    page = httpx2.Response(200, text="<html>maintenance</html>")
+    cut = httpx2.Response(200, text='{"ticket": {"id": 7, "sta')
+    answer, asked = scripted(page, cut, ok())
 
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        nonlocal calls
-        calls += 1
-        raise httpx2.ReadError("cut", request=request)
+    assert (await client(answer).tickets.show(7)).id == 7
+    assert len(asked) == 3
+
+
+async def test_repeating_ends() -> None:
+    answer, asked = scripted(refusal(502))
+
+    with pytest.raises(ZendeskUnavailableError) as caught:
+        await client(answer).tickets.show(7)
+
+    assert (len(asked), caught.value.status, caught.value.done) == (ATTEMPTS, 502, None)
+
+
+@pytest.mark.parametrize("trouble", [*UNKNOWN, httpx2.DecodingError])
+async def test_a_write_of_unknown_outcome_is_never_repeated_blindly(
+    trouble: type[httpx2.RequestError],
+) -> None:
+    answer, asked = scripted(trouble)
 
     with pytest.raises(ZendeskUnavailableError) as caught:
         await client(answer).tickets.update(7, {"status": "open"})
 
-    assert caught.value.done is None
-    assert calls == 1
+    assert (caught.value.done, caught.value.error, len(asked)) == (None, trouble.__name__, 1)
 
 
-async def test_a_write_is_repeated_after_429_which_did_nothing() -> None:
-    statuses = iter([429, 200])
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_write_that_broke_at_zendesk_is_not_repeated(status: int) -> None:
+    answer, asked = scripted(refusal(status, retry_after="0"))
 
-    def answer(_: httpx2.Request) -> httpx2.Response:
-        status = next(statuses)
-        return httpx2.Response(status, headers={"retry-after": "0"}, json={"ticket": TICKET})
+    with pytest.raises(ZendeskUnavailableError) as caught:
+        await client(answer).tickets.update(7, {"status": "open"})
+
+    assert (caught.value.done, len(asked)) == (None, 1)
+
+
+@pytest.mark.parametrize("trouble", UNSENT)
+async def test_a_write_that_was_never_sent_is_repeated(trouble: type[httpx2.RequestError]) -> None:
+    answer, asked = scripted(trouble, ok())
 
     assert (await client(answer).tickets.update(7, {"status": "open"})).id == 7
+    assert len(asked) == 2
 
 
-async def test_patience_ends() -> None:
-    with pytest.raises(TooManyRequestsError):
-        await client(lambda _: httpx2.Response(429, headers={"retry-after": "3600"}, json={})).tickets.show(7)
+async def test_a_write_that_was_never_sent_is_known_not_to_be_done() -> None:
+    answer, asked = scripted(httpx2.ConnectError)
+
+    with pytest.raises(ZendeskUnavailableError) as caught:
+        await client(answer).tickets.update(7, {"status": "open"})
+
+    assert (caught.value.done, len(asked)) == (False, ATTEMPTS)
 
 
-async def test_a_dead_token_is_asked_for_anew_once() -> None:
-    asked: list[int | None] = []
+async def test_a_creation_with_a_key_is_repeated_with_the_same_key_and_body() -> None:
+    answer, asked = scripted(httpx2.ReadError, refusal(500), ok())
 
-    class Supply:
-        async def access(self, known_version: int | None = None) -> Access:
-            asked.append(known_version)
-            return Access(f"token-{len(asked)}", len(asked))
+    await client(answer).tickets.create({"comment": {"body": "hello"}}, idempotency_key="01KEY")
 
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        if request.headers["authorization"] == "Bearer token-1":
-            return httpx2.Response(401, json={"error": "invalid_token"})
-        return httpx2.Response(200, json={"ticket": TICKET})
-
-    await client(answer, Supply()).tickets.show(7)
-    assert asked == [None, 1]
-
-    with pytest.raises(InvalidTokenError):
-        await client(lambda _: httpx2.Response(401, json={"error": "invalid_token"}), Supply()).tickets.show(
-            7
-        )
+    assert {r.headers["idempotency-key"] for r in asked} == {"01KEY"}
+    assert [json.loads(r.content) for r in asked] == [{"ticket": {"comment": {"body": "hello"}}}] * 3
 
 
-async def test_cursor_pages_are_walked_to_the_end() -> None:
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        after = request.url.params.get("page[after]")
-        row = {"id": 2 if after else 1, "name": "g"}
-        meta = {"has_more": not after, "after_cursor": "c1"}
-        return httpx2.Response(200, json={"groups": [row], "meta": meta})
+async def test_other_creations_carry_no_key_and_are_not_repeated() -> None:
+    answer, asked = scripted(httpx2.ReadError)
 
-    assert [g.id for g in await client(answer).groups.all()] == [1, 2]
+    with pytest.raises(ZendeskUnavailableError):
+        await client(answer).webhooks.create(name="n", endpoint="https://x")
 
-
-def test_the_budget_waits_while_nothing_is_left() -> None:
-    now = 100.0
-    budget = RateBudget(lambda: now)
-    budget.learn({"ratelimit-remaining": "0", "ratelimit-reset": "7"})
-    budget.learn({"zendesk-ratelimit-tickets-index": "total=100; remaining=0; resets=17"})
-
-    assert budget.wait_seconds() == 7
-    assert budget.wait_seconds("tickets-index") == 17
-    now = 118.0
-    assert budget.wait_seconds("tickets-index") == 0
+    assert len(asked) == 1
+    assert "idempotency-key" not in asked[0].headers
 
 
-def test_retry_after_is_read_as_seconds_or_as_a_date() -> None:
-    assert retry_after({"retry-after": "12"}) == 12
-    assert retry_after({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}) == 0
-    assert retry_after({"retry-after": "soon"}) is None
-    assert retry_after({}) is None
+async def test_a_deletion_that_finds_nothing_the_second_time_was_done_the_first_time() -> None:
+    answer, asked = scripted(httpx2.ReadError, refusal(404))
+
+    await client(answer).ticket_deletion.trash(7)
+
+    assert len(asked) == 2
+    with pytest.raises(RecordNotFoundError):
+        await client(scripted(refusal(404))[0]).ticket_deletion.trash(7)
+
+
+async def test_what_was_refused_after_an_unknown_outcome_stays_unknown() -> None:
+    answer, _ = scripted(httpx2.ReadError, refusal(422))
+
+    with pytest.raises(RecordInvalidError) as caught:
+        await client(answer).users.suspend(3)
+
+    assert caught.value.done is None
+    with pytest.raises(RecordInvalidError) as caught:
+        await client(scripted(refusal(422))[0]).users.suspend(3)
+    assert caught.value.done is False
+
+
+async def test_429_is_waited_out_whatever_it_was() -> None:
+    time = MovingTime()
+    answer, asked = scripted(refusal(429, retry_after="7"), ok())
+
+    assert (await client(answer, time=time).tickets.update(7, {"status": "open"})).id == 7
+    assert len(asked) == 2
+    assert sum(time.slept) == pytest.approx(7)
+
+
+async def test_retry_after_zero_means_at_once() -> None:
+    time = MovingTime()
+    answer, _ = scripted(refusal(429, retry_after="0"), refusal(503, retry_after="0"), ok())
+
+    await client(answer, time=time).tickets.show(7)
+
+    assert sum(time.slept) == 0
+
+
+async def test_retry_after_may_be_a_date() -> None:
+    time = MovingTime()
+    date = {"date": "Wed, 01 Jul 2026 10:00:00 GMT", "retry-after": "Wed, 01 Jul 2026 10:00:20 GMT"}
+    answer, _ = scripted(httpx2.Response(503, json={}, headers=date), ok())
+
+    await client(answer, time=time).tickets.show(7)
+
+    assert time.slept == [20]
+
+
+async def test_a_storm_of_429_ends_in_an_error_and_not_in_a_storm_of_ours() -> None:
+    time = MovingTime()
+    answer, asked = scripted(refusal(429, retry_after="0"))
+
+    with pytest.raises(TooManyRequestsError) as caught:
+        await client(answer, time=time).tickets.show(7)
+
+    assert (len(asked), caught.value.done) == (REFUSALS, False)
+    assert sum(time.slept) > 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_patience_ends_before_a_long_retry_after_begins(status: int) -> None:
+    time = MovingTime()
+    answer, asked = scripted(refusal(status, retry_after="3600"))
+
+    with pytest.raises((TooManyRequestsError, ZendeskUnavailableError)) as caught:
+        await client(answer, time=time).tickets.show(7)
+
+    assert isinstance(caught.value, ZendeskError)
+    assert (caught.value.status, len(asked), time.slept) == (status, 1, [])
+    assert (caught.value.retry_after_seconds or 0) >= 600
+
+
+async def test_a_call_ends_with_the_call_that_it_serves() -> None:
+    async def served() -> list[float]:
+        set_deadline(5)
+        time = MovingTime()
+        with pytest.raises(TooManyRequestsError):
+            await client(scripted(refusal(429, retry_after="30"))[0], time=time).tickets.show(7)
+        return time.slept
+
+    async def late() -> list[httpx2.Request]:
+        set_deadline(-1)
+        answer, asked = scripted(ok())
+        with pytest.raises(ZendeskUnavailableError) as caught:
+            await client(answer).tickets.update(7, {})
+        assert (caught.value.error, caught.value.done) == ("DeadlineExceeded", False)
+        return asked
+
+    assert await asyncio.create_task(served()) == []
+    assert await asyncio.create_task(late()) == []
+
+
+async def test_a_body_that_drips_in_without_end_is_given_up() -> None:
+    class Drip(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                yield b" "
+                await asyncio.sleep(0)
+
+    patience = Patience(attempt_seconds=0.05)
+    endless = client(lambda _: httpx2.Response(200, stream=Drip()), patience=patience)
+
+    with pytest.raises(ZendeskUnavailableError) as caught:
+        await endless.tickets.update(7, {})
+
+    assert (caught.value.error, caught.value.done) == ("TimeoutError", None)
+
+
+async def test_a_token_is_never_sent_to_another_address() -> None:
+    elsewhere = httpx2.Response(302, headers={"location": "https://evil.example/"})
+    answer, asked = scripted(elsewhere)
+
+    with pytest.raises(ZendeskError) as caught:
+        await client(answer).tickets.show(7)
+
+    assert (caught.value.error, [r.url.host for r in asked]) == ("Redirected", ["acme.zendesk.com"])
+
+
+@pytest.mark.parametrize(
+    "body", [[], {}, {"ticket": None}, {"ticket": []}, {"ticket": {"id": 7}}, {"ticket": {"id": "x"}}]
+)
+async def test_an_answer_of_another_shape_is_an_error_of_ours(body: object) -> None:
+    with pytest.raises(ZendeskUnavailableError) as caught:
+        await client(lambda _: ok(body)).tickets.show(7)
+
+    assert caught.value.error in ("UnexpectedBody", "UnreadableBody")
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+async def test_no_cause_of_an_error_holds_the_request() -> None:
+    with pytest.raises(ZendeskUnavailableError) as caught:
+        await client(scripted(httpx2.ReadError)[0]).tickets.update(7, {"comment": {"body": "secret"}})
+
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+async def test_ids_stay_within_their_place_of_the_path() -> None:
+    answer, asked = scripted(ok({"job_status": {"id": "x", "status": "completed"}}))
+
+    await client(answer).jobs.show("../users/1?x=#y")
+
+    assert asked[0].url.raw_path == b"/api/v2/job_statuses/..%2Fusers%2F1%3Fx%3D%23y"

@@ -9,15 +9,18 @@ from libs.kernel.clock import Clock
 from libs.kernel.ids import AccountId
 from libs.telemetry.logs import get_logger
 from libs.zendesk.errors import RecordNotFoundError
+from libs.zendesk.exports import Checkpoint
 from services.assignment.app.copies import facts_of
 from services.assignment.app.ports import Store, Zendesk
 from services.assignment.app.route import Route
-from services.assignment.app.rows import QueueRow
+from services.assignment.app.rows import Account, QueueRow
 from services.assignment.app.write_outbox import WriteOutbox
 from services.assignment.domain.errors import NotSyncedError
 
 INVOCATIONS_KEPT = timedelta(hours=24)
 """Longer than any retry of Zendesk's, and than the window of a webhook's timestamp (facts: Zendesk, decision 3)."""
+CATCH_UP_FROM = timedelta(minutes=5)
+"""How long before the last sync the export is read from when nothing better is known."""
 
 
 @dataclass(slots=True)
@@ -75,11 +78,10 @@ class RunMinuteJob:
                 kept = await tx.directory.account()
             if kept is None:
                 raise NotSyncedError("nothing is known of this account yet: sync it first")
-            start = int((kept.synced_at - timedelta(minutes=5)).timestamp())
-            page = await client.tickets.changed(cursor=kept.export_cursor or None, start_time=start)
+            page = await client.tickets.changed(_checkpoint(kept))
             async with self._store.transaction(account) as tx:
                 await tx.tickets.store([facts_of(t) for t in {t.id: t for t in page.rows}.values()])
-                await tx.directory.move_cursor(kept.export_cursor, page.cursor)
+                await tx.directory.move_cursor(kept.export_cursor, page.checkpoint.encode())
             if page.end_of_stream:
                 return
 
@@ -94,3 +96,12 @@ class RunMinuteJob:
         async with self._store.transaction(account) as tx:
             await tx.tickets.store([facts_of(t) for t in tickets])
             await tx.directory.put_view_tickets(queue.source, [t.id for t in tickets])
+
+
+def _checkpoint(account: Account) -> Checkpoint:
+    """Return how far the export was read."""
+    kept = account.export_cursor
+    try:
+        return Checkpoint.decode(kept)
+    except ValueError:  # nothing yet, or Zendesk's bare cursor as it was kept before
+        return Checkpoint(kept, int((account.synced_at - CATCH_UP_FROM).timestamp()))

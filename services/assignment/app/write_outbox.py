@@ -29,6 +29,8 @@ from services.assignment.app.ports import Store, Zendesk
 from services.assignment.app.rows import Account, Write
 
 LEASE_SECONDS = 60.0
+JOB_SECONDS = LEASE_SECONDS / 2
+"""How long a job is waited for: a job that never ends must leave us time to give its writes back."""
 BATCH = 100
 SINGLE = 12
 """Up to this many tickets are written one by one; more by one job (`update_many`)."""
@@ -76,7 +78,7 @@ class WriteOutbox:
     async def _write(self, account: Account, writes: Sequence[Write], written: Written) -> None:
         try:
             client = await self._zendesk.of(account.account)
-            present = await _read(client, writes)
+            present = await _read(client, account, writes)
         except Exception as error:
             get_logger().warning(
                 "zendesk is out of reach, writes wait", why=type(error).__name__, writes=len(writes)
@@ -131,7 +133,7 @@ class WriteOutbox:
                 try:
                     done = await client.tickets.update(write.ticket, values, read_at=ticket.updated_at)
                 except UpdateConflictError:
-                    fresh = (await _read(client, [write])).get(write.ticket)
+                    fresh = (await _read(client, account, [write])).get(write.ticket)
                     still = await self._unsettled(account, write, fresh, written)
                     if still is None:
                         return
@@ -147,6 +149,9 @@ class WriteOutbox:
             return
         except ZendeskError as error:
             get_logger().warning("a write waits", decision=write.id, status=error.status, route=error.route)
+        except Exception:  # no token, say: it is told, and the write is free at once
+            await self._postpone(account, write, written)
+            raise
         await self._postpone(account, write, written)
 
     async def _many(
@@ -162,13 +167,18 @@ class WriteOutbox:
             for w, t in due
         ]
         try:
-            job = await client.jobs.wait(await client.tickets.update_many(batch), poll_seconds=0.05)
-            present = await _read(client, [w for w, _ in due])
+            job = await client.tickets.update_many(batch)
+            job = await client.jobs.wait(job, seconds=JOB_SECONDS, poll_seconds=0.05)
+            present = await _read(client, account, [w for w, _ in due])
         except ZendeskError as error:
             get_logger().warning("writes wait", writes=len(due), status=error.status, route=error.route)
             for write, _ in due:
                 await self._postpone(account, write, written)
             return
+        except Exception:
+            for write, _ in due:
+                await self._postpone(account, write, written)
+            raise
         succeeded = {row.id for row in job.results if row.success}
         rest = []
         for write, _ in due:
@@ -185,7 +195,7 @@ class WriteOutbox:
     async def _refused(self, client: ZendeskClient, account: Account, write: Write, written: Written) -> None:
         """Zendesk refused the values (422): learn why, so that the next round does not decide the same again."""
         try:
-            ticket = (await _read(client, [write])).get(write.ticket)
+            ticket = (await _read(client, account, [write])).get(write.ticket)
             still = await self._unsettled(account, write, ticket, written)
             if still is None:
                 return
@@ -193,6 +203,9 @@ class WriteOutbox:
         except ZendeskError:
             await self._postpone(account, write, written)
             return
+        except Exception:
+            await self._postpone(account, write, written)
+            raise
         async with self._store.transaction(account.account) as tx:
             await tx.decisions.lock()
             known = await tx.directory.agent(write.agent_id)
@@ -234,8 +247,10 @@ class WriteOutbox:
             await tx.outbox.release(write)
 
 
-async def _read(client: ZendeskClient, writes: Sequence[Write]) -> dict[int, Ticket]:
-    return {t.id: t for t in await client.tickets.show_many([w.ticket for w in writes])}
+async def _read(client: ZendeskClient, account: Account, writes: Sequence[Write]) -> dict[int, Ticket]:
+    """Read the tickets of some writes, with our own audit fields and no other."""
+    ids, fields = [w.ticket for w in writes], account.fields.values()
+    return {t.id: t for t in await client.tickets.show_many(ids, fields=fields)}
 
 
 async def _agent(client: ZendeskClient, user_id: int) -> tuple[User | None, list[int]]:

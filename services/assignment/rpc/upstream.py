@@ -27,7 +27,7 @@ async def upstream() -> AsyncIterator[None]:
         raise DependencyUnavailableError(
             "Zendesk does not answer",
             metadata={"service": "zendesk"},
-            retry_after_seconds=error.retry_after_seconds or 5.0,
+            retry_after_seconds=5.0 if error.retry_after_seconds is None else error.retry_after_seconds,
         ) from error
     except ZendeskError as error:
         metadata = {"status": str(error.status), "route": error.route}

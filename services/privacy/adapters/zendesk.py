@@ -54,11 +54,11 @@ class ZendeskErasure:
     async def trash(self, account: AccountId, ticket: int) -> None:
         async with self._client(account) as client:
             with suppress(RecordNotFoundError):
-                await client.tickets.delete(ticket)
+                await client.ticket_deletion.trash(ticket)
 
     async def destroy(self, account: AccountId, tickets: Sequence[int]) -> None:
         async with self._client(account) as client:
-            await client.jobs.wait(await client.tickets.delete_permanently(tickets))
+            await client.jobs.wait(await client.ticket_deletion.destroy_many(tickets))
 
     async def role(self, account: AccountId, user: int) -> str | None:
         async with self._client(account) as client:
@@ -71,17 +71,17 @@ class ZendeskErasure:
         async with self._client(account) as client:
             with suppress(RecordNotFoundError):
                 if (await client.users.show(user)).active:
-                    await client.users.delete(user)
+                    await client.user_deletion.delete(user)
 
     async def destroy_user(self, account: AccountId, user: int) -> None:
         async with self._client(account) as client:
-            if await client.users.deleted(user) is not None:
-                await client.users.delete_permanently(user)
+            if await client.user_deletion.deleted(user) is not None:
+                await client.user_deletion.delete_permanently(user)
 
     async def compliance(self, account: AccountId, user: int) -> dict[str, bool] | None:
         async with self._client(account) as client:
             try:
-                statuses = await client.users.compliance(user)
+                statuses = await client.user_deletion.compliance(user)
             except RecordNotFoundError:
                 return None
         done = {s.application for s in statuses if s.action == "complete"}
@@ -93,7 +93,7 @@ class ZendeskErasure:
             with suppress(RecordNotFoundError):
                 await client.users.show(user)
                 found += 1
-            if await client.users.deleted(user) is not None:
+            if await client.user_deletion.deleted(user) is not None:
                 found += 1
             return found + len(await _requested(client, user))
 

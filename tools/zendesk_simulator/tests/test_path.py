@@ -21,6 +21,7 @@ from libs.zendesk.errors import (
     RecordNotFoundError,
     UpdateConflictError,
 )
+from libs.zendesk.exports import Checkpoint
 from tools.zendesk_simulator.server import build_app
 from tools.zendesk_simulator.state import World
 from tools.zendesk_simulator.webhook_request import sign
@@ -143,19 +144,20 @@ async def test_deletion_goes_ticket_first_then_user_and_leaves_a_tombstone(zende
     ).json()["created"]
 
     with pytest.raises(RecordInvalidError):
-        await admin.users.delete(3)
-    await admin.tickets.delete(ticket_id)
-    job = await admin.jobs.wait(await admin.tickets.delete_permanently([ticket_id]))
+        await admin.user_deletion.delete(3)
+    await admin.ticket_deletion.trash(ticket_id)
+    job = await admin.jobs.wait(await admin.ticket_deletion.destroy_many([ticket_id]))
     assert job.status == "completed"
-    assert not (await admin.users.delete(3)).active
-    await admin.users.delete_permanently(3)
+    await admin.user_deletion.delete(3)
+    assert not (await admin.users.show(3)).active
+    await admin.user_deletion.delete_permanently(3)
 
     with pytest.raises(RecordNotFoundError):
         await admin.users.show(3)
-    statuses = await admin.users.compliance(3)
+    statuses = await admin.user_deletion.compliance(3)
     assert {s.application for s in statuses if s.action == "complete"} == {"support", "chat", "explore"}
     zendesk.clock.advance(timedelta(minutes=5))
-    page = await admin.tickets.changed(cursor=None, start_time=1)
+    page = await admin.tickets.changed(Checkpoint(time=1))
     assert [(t.id, t.status, t.scrubbed) for t in page.rows] == [(ticket_id, "deleted", True)]
 
 
@@ -167,12 +169,12 @@ async def test_the_export_hides_the_last_minute_and_its_cursor_goes_on(zendesk: 
         "/_control/acme/tickets", json={"create": [{"requester_id": 3}, {"requester_id": 3}]}
     )
 
-    assert (await admin.tickets.changed(cursor=None, start_time=1)).rows == ()
+    assert (await admin.tickets.changed(Checkpoint(time=1))).rows == ()
     zendesk.clock.advance(timedelta(minutes=2))
-    first = await admin.tickets.changed(cursor=None, start_time=1)
+    first = await admin.tickets.changed(Checkpoint(time=1))
     assert [t.id for t in first.rows] == [1, 2]
-    assert base64.b64decode(first.cursor).decode().endswith("||2|")
-    again = await admin.tickets.changed(cursor=first.cursor, start_time=1)
+    assert base64.b64decode(first.checkpoint.cursor).decode().endswith("||2|")
+    again = await admin.tickets.changed(first.checkpoint)
 
     assert again.rows == ()
     assert again.end_of_stream
