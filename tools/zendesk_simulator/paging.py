@@ -22,7 +22,7 @@ from tools.zendesk_simulator.state import Account, Row
 MAXIMUM = 100
 DEEPEST = 10_000
 Show = Callable[[Row], Any]
-_CURSOR_SORTS = ("id", "updated_at", "status")
+CURSOR_SORTS = ("id", "updated_at", "status")
 _PAGE_PARAMETERS = {"page", "per_page", "page[size]", "page[after]", "page[before]"}
 
 
@@ -84,6 +84,7 @@ def page(
     rows: Sequence[Row],
     path: str,
     show: Show = as_is,
+    sorts: tuple[str, ...] = CURSOR_SORTS,
 ) -> dict[str, Any]:
     """Return one page of rows that are ordered by id.
 
@@ -91,9 +92,10 @@ def page(
         member: name of the rows in the answer.
         path: of the endpoint, without suffix, for the links.
         show: makes the answer's row of a row; only rows of the page are shown.
+        sorts: what cursor pages can be sorted by.
     """
     if "page[size]" in request.query_params:
-        return _by_cursor(request, account, member, rows, path, show)
+        return _by_cursor(request, account, member, rows, path, show, sorts)
     size = whole(request, "per_page", MAXIMUM)
     number = max(1, whole(request, "page", 1))
     size = min(MAXIMUM, size) if size > 0 else MAXIMUM
@@ -126,17 +128,23 @@ def cursor_size(request: Request, most: int = MAXIMUM) -> int:
     return int(text)
 
 
-def _order(request: Request) -> str:
+def _order(request: Request, sorts: tuple[str, ...]) -> str:
     order = request.query_params.get("sort", "id")
-    if order.lstrip("-") not in _CURSOR_SORTS:
+    if order.lstrip("-") not in sorts:
         raise newer(400, "InvalidPaginationParameter", "sort is not valid")
     return str(order)
 
 
 def _by_cursor(
-    request: Request, account: Account, member: str, rows: Sequence[Row], path: str, show: Show
+    request: Request,
+    account: Account,
+    member: str,
+    rows: Sequence[Row],
+    path: str,
+    show: Show,
+    sorts: tuple[str, ...],
 ) -> dict[str, Any]:
-    size, order = cursor_size(request), _order(request)
+    size, order = cursor_size(request), _order(request, sorts)
     if order != "id" and rows and order.lstrip("-") in rows[0]:
         rows = _sorted_by(rows, order.lstrip("-"), descending=order.startswith("-"))
     after, before = request.query_params.get("page[after]"), request.query_params.get("page[before]")

@@ -91,6 +91,12 @@ def each(
     return results
 
 
+def not_created(index: int, refusal: Refusal) -> Row:
+    """Return the failed row of a job that creates; there is no id, so it is 0."""
+    row = {"index": index, "id": 0, "action": "create", "success": False, "status": "Failed"}
+    return {**row, "error": refusal.code, "details": refusal.details}
+
+
 _DOING = {"Bulk Create Ticket": "Creating Ticket", "Bulk Create User": "Creating User"}
 
 

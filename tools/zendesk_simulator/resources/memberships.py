@@ -13,7 +13,7 @@ from tools.zendesk_simulator.errors import (
     too_many_created,
 )
 from tools.zendesk_simulator.paging import ids_of, page
-from tools.zendesk_simulator.resources.jobs import each, start_job, works
+from tools.zendesk_simulator.resources.jobs import each, not_created, start_job, works
 from tools.zendesk_simulator.resources.sideloads import add_related
 from tools.zendesk_simulator.state import Account, Row
 
@@ -131,7 +131,7 @@ async def create_many(call: Call) -> Row:
             made = add_membership(call.account, *_check(call, values))
             results.append({"index": index, "id": made["id"], "status": "Created"})
         except Refusal as refusal:
-            results.append({"index": index, "error": refusal.code, "details": refusal.details})
+            results.append(not_created(index, refusal))
     return {"job_status": start_job(call.account, "Bulk Create Group Membership", len(rows), results)}
 
 

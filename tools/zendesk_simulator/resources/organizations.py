@@ -9,7 +9,7 @@ from tools.zendesk_simulator.clock import stamp
 from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import Refusal, invalid, too_many_created, too_many_values
 from tools.zendesk_simulator.paging import ids_of, page
-from tools.zendesk_simulator.resources.jobs import each, start_job
+from tools.zendesk_simulator.resources.jobs import each, not_created, start_job
 from tools.zendesk_simulator.state import Account, Row
 
 MOST = 100
@@ -201,7 +201,7 @@ async def create_many(call: Call) -> Row:
             made = add_organization(call.account, values)
             results.append({"index": index, "id": made["id"], "status": "Created"})
         except Refusal as refusal:
-            results.append({"index": index, "error": refusal.code, "details": refusal.details})
+            results.append(not_created(index, refusal))
     return {"job_status": start_job(call.account, "Bulk Create Organization", len(rows), results)}
 
 

@@ -8,8 +8,9 @@ from tools.zendesk_simulator.bodies import rows_of, wrapped
 from tools.zendesk_simulator.clock import stamp
 from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import Refusal, invalid, number, too_many_created, too_many_values
+from tools.zendesk_simulator.faults import rows_to_do
 from tools.zendesk_simulator.paging import ids_of
-from tools.zendesk_simulator.resources.jobs import each, start_job, works
+from tools.zendesk_simulator.resources.jobs import each, not_created, start_job, works
 from tools.zendesk_simulator.resources.ticket_routes import check, described
 from tools.zendesk_simulator.resources.ticket_rows import PERMITTED
 from tools.zendesk_simulator.resources.ticket_trash import trash
@@ -30,12 +31,12 @@ async def create_many(call: Call) -> Row:
 @works("create_tickets")
 def _create(account: Account, work: Row) -> list[Row]:
     results: list[Row] = []
-    for index, values in enumerate(work["rows"]):
+    for index, values in enumerate(rows_to_do(work["rows"])):
         try:
             row, _ = create(account, described(values), work["author"])
             results.append({"index": index, "id": row["id"], "account_id": account.id})
         except Refusal as refusal:
-            results.append({"index": index, "error": refusal.code, "details": refusal.details})
+            results.append(not_created(index, refusal))
     return results
 
 

@@ -22,9 +22,10 @@ async def list_comments(call: Call) -> Row:
     call.require_agent()
     ticket_id = find(call.account, call.path["id"])["id"]
     rows = list(call.account.comments[ticket_id])
-    if call.query.get("sort_order") == "desc" or call.query.get("sort") == "-created_at":
+    if call.query.get("sort_order") == "desc":
         rows.reverse()
-    answer = page(call.request, call.account, "comments", rows, f"tickets/{ticket_id}/comments")
+    path = f"tickets/{ticket_id}/comments"
+    answer = page(call.request, call.account, "comments", rows, path, sorts=("created_at", "id"))
     return add_related(call, answer, answer["comments"])
 
 

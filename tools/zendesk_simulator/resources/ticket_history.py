@@ -51,9 +51,13 @@ def add_comment(account: Account, ticket: Row, given: Row, author: int | None) -
 
 
 def event(account: Account, kind: str, name: str, value: Any, previous: Any = None) -> Row:
-    """Return an event of an audit."""
-    row: Row = {"id": account.next_id("event"), "type": kind, "field_name": name, "value": value}
-    return row if kind == "Create" else {**row, "previous_value": previous}
+    """Return an event of an audit; values are texts there, ids too."""
+    row: Row = {"id": account.next_id("event"), "type": kind, "field_name": name, "value": _text(value)}
+    return row if kind == "Create" else {**row, "previous_value": _text(previous)}
+
+
+def _text(value: Any) -> Any:
+    return value if value is None or isinstance(value, str | list) else str(value)
 
 
 def add_audit(

@@ -7,6 +7,7 @@ from datetime import timedelta
 from tools.zendesk_simulator.clock import stamp
 from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import not_found, number
+from tools.zendesk_simulator.faults import rows_to_do
 from tools.zendesk_simulator.lifecycle import SWEEPS
 from tools.zendesk_simulator.paging import ids_of, page
 from tools.zendesk_simulator.resources.jobs import start_job, works
@@ -131,7 +132,7 @@ def _destroy(account: Account, ids: list[int]) -> Row:
 @works("scrub_tickets")
 def _scrub_many(account: Account, work: Row) -> Row:
     """One that is not there does not stop the rest."""
-    for ticket_id in work["ids"]:
+    for ticket_id in rows_to_do(work["ids"]):
         if ticket_id in account.trash:
             scrub(account, account.tickets[ticket_id])
     return {"success": True}

@@ -14,8 +14,9 @@ from tools.zendesk_simulator.errors import (
     too_many_created,
     too_many_values,
 )
+from tools.zendesk_simulator.faults import rows_to_do
 from tools.zendesk_simulator.paging import ids_of
-from tools.zendesk_simulator.resources.jobs import each, start_job, works
+from tools.zendesk_simulator.resources.jobs import each, not_created, start_job, works
 from tools.zendesk_simulator.resources.user_deletion import soft_delete
 from tools.zendesk_simulator.resources.user_routes import living, same_user
 from tools.zendesk_simulator.resources.users import PERMITTED, add_user, check, find, may_write, show, write
@@ -46,29 +47,21 @@ async def create_or_update_many(call: Call) -> Row:
 @works("create_users")
 def _create(account: Account, work: Row) -> list[Row]:
     results: list[Row] = []
-    for index, values in enumerate(work["rows"]):
+    for index, values in enumerate(rows_to_do(work["rows"])):
         row = same_user(account, values) if work["update"] else None
         shown: Row = {k: values[k] for k in ("email", "external_id") if values.get(k)}
         try:
             may_write(account.users[work["writer"]], values, row)
             check(account, values, row)
             if row is None:
-                results.append(
-                    {"id": add_user(account, {"email": None, **values})["id"], "status": "Created"}
-                )
+                made = add_user(account, {"email": None, **values})
+                results.append({"index": index, "id": made["id"], "status": "Created", **shown})
             else:
                 write(account, row, values)
-                results.append({"id": row["id"], "status": "Updated"})
+                done = {"action": "update", "success": True, "status": "Updated"}
+                results.append({"index": index, "id": row["id"], **done, **shown})
         except Refusal as refusal:
-            results.append(
-                {
-                    "index": index,
-                    "error": refusal.code,
-                    "details": refusal.details,
-                    "status": "Failed",
-                    **shown,
-                }
-            )
+            results.append({**not_created(index, refusal), **shown})
     return results
 
 

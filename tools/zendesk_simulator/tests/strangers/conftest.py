@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from zendesk import Zendesk
 
-from tools.zendesk_simulator.tests.strangers.running import Account, Running
+from tools.zendesk_simulator.tests.strangers.running import Account, Generated, Running
 from tools.zendesk_simulator.tests.strangers.the_zenpy import Zenpy
 
 
@@ -30,6 +30,12 @@ def zenpy(account: Account) -> Zenpy:
 
 
 @pytest.fixture
-def generated(account: Account) -> Iterator[Zendesk]:
-    with account.generated() as client:
-        yield client
+def generated(account: Account) -> Iterator[Generated]:
+    client = account.generated()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def api(generated: Generated) -> Any:
+    return generated.api
