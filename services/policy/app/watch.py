@@ -20,6 +20,8 @@ from services.policy.app.ports import State, Store, Written
 from services.policy.domain.errors import RevisionNotKeptError, RevisionUnknownError
 
 HEARTBEAT_SECONDS = 5.0
+COPY_HEARTBEAT_SECONDS = 1.0
+"""A copy answers by itself, so it must know soon that it is cut off."""
 STEP = 200
 """Revisions that are read at once."""
 PART = 1000
@@ -123,8 +125,10 @@ class Watch:
         while True:
             try:
                 if after:
-                    async for _, seen, _ in self._follow(account, after):
-                        yield Copied(seen.revision, seen.changes)
+                    async for _, seen, _ in self._follow(account, after, COPY_HEARTBEAT_SECONDS):
+                        for start in range(0, max(1, len(seen.changes)), PART):
+                            some = seen.changes[start : start + PART]
+                            yield Copied(seen.revision, some, complete=start + PART >= len(seen.changes))
                         after = seen.revision
             except (RevisionNotKeptError, RevisionUnknownError):
                 pass  # rewritten, or restored from a backup: everything anew
@@ -134,8 +138,9 @@ class Watch:
             async for part in self._snapshot(account):
                 yield part
                 after = part.revision
-            if not after:  # nothing was ever written
-                await self._engine.wait(account, 0, self._heartbeat_seconds)
+            while not after and not await self._engine.wait(account, 0, COPY_HEARTBEAT_SECONDS):
+                await self._engine.current(account, Freshness())
+                yield Copied(0)  # nothing was ever written
 
     async def _snapshot(self, account: AccountId) -> AsyncIterator[Copied]:
         """Yield everything of one revision; a slow reader holds no transaction open."""
@@ -163,8 +168,11 @@ class Watch:
         async with self._store.snapshot(account) as tx:
             return await needed.whole(tx, revision, revision)
 
-    async def _follow(self, account: AccountId, after: int | None) -> AsyncIterator[tuple[int, Seen, State]]:
+    async def _follow(
+        self, account: AccountId, after: int | None, heartbeat_seconds: float | None = None
+    ) -> AsyncIterator[tuple[int, Seen, State]]:
         """Yield one revision after the other, with the one that it all starts behind; heartbeats between."""
+        pause = heartbeat_seconds or self._heartbeat_seconds
         current = await self._engine.current(account, Freshness(fully=True))
         if after is not None and after > current.state.revision:
             raise RevisionUnknownError(f"revision {after} is not in the database")
@@ -184,7 +192,7 @@ class Watch:
             for seen in _by_revision(changes, written, at, to):
                 yield start, seen, state
             at = to
-            if at >= state.revision and not await self._engine.wait(account, at, self._heartbeat_seconds):
+            if at >= state.revision and not await self._engine.wait(account, at, pause):
                 await self._engine.current(account, Freshness())
                 yield start, Seen(at), state
 
