@@ -19,7 +19,9 @@ class CutAnswer(Response):
     """Sends the head and a share of the body; the server then cuts the connection, as the answer is incomplete."""
 
     def __init__(self, answer: Response, share: float) -> None:
-        super().__init__(answer.body, answer.status_code, dict(answer.headers))
+        # Nothing can be cut off a 204, which has no body by definition.
+        status = 200 if answer.status_code == 204 else answer.status_code
+        super().__init__(answer.body, status, dict(answer.headers))
         self._sent = min(int(len(answer.body) * share), max(0, len(answer.body) - 1))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

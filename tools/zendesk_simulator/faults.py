@@ -157,20 +157,17 @@ class Faults:
     def hit(
         self, modes: Iterable[str], method: str | None, path: str, *, when: str | None = None
     ) -> Fault | None:
-        """Return the first fault of some modes that hits a request; each fitting one counts it.
+        """Return the first fault of some modes that hits a request; those after it do not see the request.
 
         Args:
             when: `before` or `after`, for modes that have the choice.
         """
-        found: Fault | None = None
         for fault in self._all:
             if fault.mode not in modes or not fault.fits(method, path):
                 continue
-            if when is not None and fault.options.get("when", when) != when:
-                continue
-            if fault.hits() and found is None:
-                found = fault
-        return found
+            if (when is None or fault.options.get("when", when) == when) and fault.hits():
+                return fault
+        return None
 
     def skew_seconds(self) -> float:
         """Return by how much the account's clock is wrong."""
