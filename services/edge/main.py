@@ -13,13 +13,16 @@ from starlette.responses import Response
 from libs.clients.channels import Channels
 from libs.clients.context_tokens import ContextTokens
 from libs.kernel.errors import DependencyUnavailableError
+from libs.rpc.pages import PageTokens
 from libs.rpc.tls import TlsFiles
 from libs.service.http import HttpPortTakenError, bind, serve_http
 from libs.settings.clock import clock_from_environment
 from libs.settings.service import load_settings, print_help, print_settings
 from libs.telemetry.logs import configure_logs, get_logger
 from libs.telemetry.traces import configure_telemetry
-from services.edge.http import agents, privacy, sunshine, webhooks, wellknown, zendesk_app
+from services.edge.http import agents, authzen, privacy, sunshine, webhooks, wellknown, zendesk_app
+from services.edge.http.authzen_callers import read_enforcement_points
+from services.edge.http.authzen_setup import AuthZen
 from services.edge.http.errors import problem
 from services.edge.http.suite import Suite
 from services.edge.settings import EdgeSettings
@@ -30,8 +33,18 @@ async def _unavailable(_: Request, error: Exception) -> Response:
     return problem(503, "DEPENDENCY_UNAVAILABLE", text, retry_after_seconds=1.0)
 
 
+def _page_tokens(settings: EdgeSettings) -> PageTokens:
+    key = settings.page_token_key
+    return PageTokens(key.get_secret_value().encode() if key else None)
+
+
 def build_app(settings: EdgeSettings) -> Starlette:
-    """Return the application."""
+    """Return the application.
+
+    Raises:
+        ValueError: the file of enforcement points cannot be used.
+    """
+    points = read_enforcement_points(settings.enforcement_points_file)
     tls = None
     if settings.tls_cert_file and settings.tls_key_file and settings.tls_ca_file:
         files = (settings.tls_cert_file, settings.tls_key_file, settings.tls_ca_file)
@@ -42,10 +55,17 @@ def build_app(settings: EdgeSettings) -> Starlette:
         clock = clock_from_environment()
         channels = Channels(settings, tls)
         app.state.suite = Suite(channels, ContextTokens(channels, "edge", clock), clock, settings.public_url)
+        app.state.authzen = AuthZen(
+            points,
+            settings.authzen_body_bytes,
+            settings.authzen_items,
+            settings.authzen_page,
+            _page_tokens(settings),
+        )
         yield
         await channels.close()
 
-    modules = (zendesk_app, webhooks, agents, sunshine, privacy, wellknown)
+    modules = (zendesk_app, webhooks, agents, sunshine, authzen, privacy, wellknown)
     routes = [route for module in modules for route in module.ROUTES]
     return Starlette(
         routes=routes, lifespan=lifespan, exception_handlers={DependencyUnavailableError: _unavailable}
@@ -56,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until told to stop.
 
     Raises:
-        SystemExit: 0 after a stop, 1 when the port is taken, 2 for bad settings.
+        SystemExit: 0 after a stop, 1 when the port is taken, 2 for bad settings or files they name.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if "--help" in given or "-h" in given:
@@ -66,6 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if "--print-config" in given:
         print_settings(settings)
         return
+    try:
+        app = build_app(settings)
+    except ValueError as error:
+        print(f"EDGE_ENFORCEMENT_POINTS_FILE: {error}", file=sys.stderr)  # noqa: T201 - as below
+        raise SystemExit(2) from None
     configure_logs("edge", settings.log_level)
     providers = configure_telemetry("edge", settings.otlp_endpoint)
     host = settings.host or "127.0.0.1"
@@ -75,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"edge: {error}", file=sys.stderr)  # noqa: T201 - the one sentence a person sees
         raise SystemExit(1) from None
     get_logger().info("serving", address=f"{host}:{settings.port}", public_url=settings.public_url)
-    serve_http(build_app(settings), listener)
+    serve_http(app, listener)
     for provider in providers:
         provider.shutdown()
     get_logger().info("stopped")

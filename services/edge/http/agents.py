@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any
 
@@ -15,11 +14,13 @@ from starlette.routing import Route
 
 from libs.kernel.errors import FieldViolation, InvalidRequestError
 from services.edge.http.errors import answers_problems
+from services.edge.http.strict_json import BadJsonError, TooLargeError, parse, read_bytes
 from services.edge.http.suite import suite_of
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
 from setlist.assignment.v1 import assignment_service_pb2 as messages
 
 MAXIMUM_BODY_BYTES = 64 * 1024
+MAXIMUM_DEPTH = 16
 _SETTINGS = {"rule_id": int, "manager": bool, "autoplay": bool}
 
 
@@ -33,15 +34,14 @@ async def body_of(request: Request) -> dict[str, Any]:
     """Return a request's JSON object.
 
     Raises:
-        InvalidRequestError: it is none, or too large.
+        InvalidRequestError: it is none, too large, or JSON that parsers read differently.
     """
-    raw = await request.body()
-    if len(raw) > MAXIMUM_BODY_BYTES:
-        raise InvalidRequestError(f"the body is larger than {MAXIMUM_BODY_BYTES} bytes")
     try:
-        value = json.loads(raw or b"{}")
-    except ValueError:
-        raise InvalidRequestError("the body is not JSON") from None
+        value = parse(await read_bytes(request, MAXIMUM_BODY_BYTES) or b"{}", MAXIMUM_DEPTH)
+    except TooLargeError:
+        raise InvalidRequestError(f"the body is larger than {MAXIMUM_BODY_BYTES} bytes") from None
+    except BadJsonError as error:
+        raise InvalidRequestError(str(error)) from None
     if not isinstance(value, dict):
         raise InvalidRequestError("the body is not a JSON object")
     return value
