@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from libs.kernel.clock import Clock, SystemClock
@@ -67,7 +67,7 @@ class Budget:
         Returns:
             0 when the call may go; else how long to wait before asking again, in seconds.
         """
-        due = [*charges, *self._extra.get(route, {}).values()]
+        due = self._due(route, charges)
         while True:
             if wait := await self._ready(due[0]):
                 return wait
@@ -84,14 +84,15 @@ class Budget:
 
     def learn(self, route: str, headers: Mapping[str, str], charges: Sequence[Charge]) -> None:
         """Read the rate headers of an answer; what they say reaches the other replicas with the next lease."""
-        now = self._now()
+        now, charges = self._now(), self._due(route, charges)
         for said in told(headers):
-            bucket = said.bucket or ACCOUNT
-            ends = None if said.resets_seconds is None else now + said.resets_seconds
-            if bucket != ACCOUNT and all(c.bucket != bucket for c in charges):
-                if bucket.startswith("per-"):
-                    continue
+            bucket = _bucket(said.bucket, charges)
+            if bucket is None:
+                if "{" in route:
+                    continue  # it may be the limit of this one ticket or user
+                bucket = said.bucket
                 self._extra.setdefault(route, {})[bucket] = Charge(bucket, said.capacity, 60.0)
+            ends = None if said.resets_seconds is None else now + said.resets_seconds
             share = self._share(bucket)
             share.seen = Seen(said.capacity, said.remaining, ends)
             if share.capacity != said.capacity:
@@ -102,36 +103,44 @@ class Budget:
                     self._batch_is_one |= said.capacity - said.remaining < charge.cost
 
     async def refused(
-        self, charges: Iterable[Charge], headers: Mapping[str, str], seconds: float, *, jobs: bool
+        self,
+        route: str,
+        headers: Mapping[str, str],
+        charges: Sequence[Charge],
+        seconds: float,
+        *,
+        jobs: bool,
     ) -> bool:
         """Hold back, on all replicas, what Zendesk answered 429 to.
 
         Args:
-            charges: of the call.
+            route: of the call.
             headers: of the answer; they may say which limit it was.
+            charges: of the call.
             seconds: how long.
             jobs: whether it was the limit of jobs.
 
         Returns:
             Whether anything is held; if not, the limit is of the one ticket or user, and its caller waits.
         """
-        spent = [said.bucket or ACCOUNT for said in told(headers) if said.remaining == 0]
+        charges = self._due(route, charges)
+        spent = [_bucket(said.bucket, charges) for said in told(headers) if said.remaining == 0]
         endpoint = [c.bucket for c in charges if c.bucket not in (ACCOUNT, JOBS)]
-        if jobs:
-            buckets = [JOBS]
-        elif any(bucket.startswith("per-") for bucket in spent):
+        if None in spent:
             return False
-        else:
-            buckets = spent or endpoint[:1] or [ACCOUNT]
+        buckets = [JOBS] if jobs else [b for b in spent if b] or endpoint[:1] or [ACCOUNT]
         until = self._now() + min(seconds, LONGEST_HOLD_SECONDS)
         for bucket in buckets:
             share = self._share(bucket)
-            news = until > share.held_until + ASK_AGAIN_SECONDS
+            news = seconds > 0 and until > share.held_until + ASK_AGAIN_SECONDS
             share.held_until = max(share.held_until, until)
             share.calls = 0
             if news:
                 await self._tell(bucket, seconds)
         return True
+
+    def _due(self, route: str, charges: Sequence[Charge]) -> list[Charge]:
+        return [*charges, *self._extra.get(route, {}).values()]
 
     def _cost(self, charge: Charge) -> int:
         share = self._shares.get(charge.bucket)
@@ -194,3 +203,10 @@ class Budget:
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
+
+
+def _bucket(header: str, charges: Sequence[Charge]) -> str | None:
+    """Return the bucket that a header speaks of; None when the call is not charged to it."""
+    if not header:
+        return ACCOUNT
+    return next((c.bucket for c in charges if c.bucket.partition("/")[0] == header), None)

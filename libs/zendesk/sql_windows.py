@@ -79,10 +79,10 @@ class SqlWindows:
 
     async def _locked(self, connection: AsyncConnection, account: str, bucket: str) -> tuple[Window, float]:
         """Return a window that nobody else changes before the transaction ends, and the time."""
-        moved = (self._clock.now() - datetime.now(UTC)).total_seconds()
         here = (_WINDOWS.c.account == account) & (_WINDOWS.c.bucket == bucket)
         now = func.extract("epoch", func.clock_timestamp()).cast(Float(53))
-        query = select(now, *_STATE).where(here).with_for_update()
+        # The outer query tells the time when the lock is held, the inner one alone would tell when it began.
+        query = select(now, select(*_STATE).where(here).with_for_update().cte("locked"))
         row = (await connection.execute(query)).one_or_none()
         if row is None:
             fresh = insert(_WINDOWS).values(
@@ -91,6 +91,7 @@ class SqlWindows:
             await connection.execute(fresh.on_conflict_do_nothing())
             row = (await connection.execute(query)).one()
         told, *state = row
+        moved = (self._clock.now() - datetime.now(UTC)).total_seconds()
         return Window(*state), told + moved
 
     @staticmethod

@@ -225,7 +225,7 @@ class Transport:
         if call.refused > ATTEMPTS:  # told to come back at once, and refused again and again
             seconds = max(seconds, 0.1 * 2.0 ** (call.refused - ATTEMPTS))
         jobs = isinstance(error, TooManyJobsError)
-        held = await self._budget.refused(call.charges, call.headers, seconds, jobs=jobs)
+        held = await self._budget.refused(call.route, call.headers, call.charges, seconds, jobs=jobs)
         if call.refused >= REFUSALS or not (held or await self._pause(call, seconds)):
             raise error
 
