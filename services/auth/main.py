@@ -28,6 +28,7 @@ from services.auth.adapters.sql.store import SqlStore
 from services.auth.adapters.sql.subjects import PLACES
 from services.auth.adapters.sql.vault import EVICTIONS, SqlEvictions, SqlRotations, SqlSealedValues
 from services.auth.adapters.zendesk import HttpZendesk
+from services.auth.app.adopt_account import AdoptAccount
 from services.auth.app.authorize import Authorize, OAuthClient
 from services.auth.app.complete_authorization import CompleteAuthorization
 from services.auth.app.data_map import DATA_MAP
@@ -44,6 +45,7 @@ from services.auth.app.shred_account import ShredAccount
 from services.auth.app.sweep import Sweep
 from services.auth.app.tally import Tally
 from services.auth.app.verify_token import VerifyToken
+from services.auth.app.watch_installations import WatchInstallations
 from services.auth.app.zendesk_access import GetZendeskAccess
 from services.auth.rpc.guard import Guard, guarded
 from services.auth.rpc.peers import AUTH, PEERS
@@ -104,7 +106,10 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
     refresh = RefreshGrant(store, zendesk, pairs, journal, clock, ids, template)
     access = GetZendeskAccess(store, pairs, refresh, clock)
     roles = Roles(access, zendesk, clock, template)
-    complete = CompleteAuthorization(store, zendesk, sealer, pairs, roles, keys, clock, client, template)
+    adopt = AdoptAccount(store, zendesk, access, clock)
+    complete = CompleteAuthorization(
+        store, zendesk, sealer, pairs, roles, adopt, keys, clock, client, template
+    )
     revoke = Revoke(store, zendesk, access, roles, keys, clock, template)
     rotate = RotateDataKeys(
         store,
@@ -117,6 +122,8 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
         holder=ids.new("proc"),
     )
     evictions = Listener(parts.database.url, EVICTIONS, lambda account: evict(sealer, account))
+    shred = ShredAccount(store, sealer, data_keys, SqlEvictions(parts.database), revoke, clock)
+    watch_installations = WatchInstallations(store, zendesk, access, roles, shred, clock, template)
     use = UseCases(
         open_session=OpenSession(store, roles, clock, ids, app_key_sets(settings.app_keys())),
         authorize=Authorize(store, sealer, clock, ids, client, template),
@@ -129,7 +136,7 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
         store=store,
         pages=parts.pages,
         rotate_data_keys=rotate,
-        shred=ShredAccount(store, sealer, data_keys, SqlEvictions(parts.database), revoke, clock),
+        shred=shred,
     )
     tally = Tally(store, clock)
     guard = Guard(
@@ -157,6 +164,7 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
         ("data keys", rotate.run),
         ("evictions", evictions.listen),
         ("tally", tally.run),
+        ("installations", watch_installations.run),
     ]
     return Wiring(add, [AUTH, PARTICIPANT], background=background, close=close)
 

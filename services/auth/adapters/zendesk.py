@@ -6,6 +6,7 @@ import httpx2
 
 from libs.kernel.errors import DependencyUnavailableError
 from libs.kernel.ids import UserId
+from libs.telemetry.logs import get_logger
 from libs.zendesk.client import ZendeskClient
 from libs.zendesk.errors import (
     InvalidTokenError,
@@ -23,7 +24,7 @@ from services.auth.app.ports import (
     TokenPair,
     ZendeskPerson,
 )
-from services.auth.domain.errors import ZendeskRefusedError
+from services.auth.domain.errors import AccountGoneError, ZendeskRefusedError
 from services.auth.domain.grant import HTTP_SECONDS
 
 ACCESS_SECONDS = 14_400
@@ -84,6 +85,12 @@ class HttpZendesk:
             raise RefreshLostError
         if answer.status_code == 400 and _error(answer) == "invalid_grant":
             raise GrantDeadError
+        if answer.status_code == 404:
+            raise AccountGoneError(
+                "Zendesk has no such account", metadata={"service": "zendesk", "status": "404"}
+            )
+        if _error(answer) == "invalid_client":  # our own fault: the grant is kept, people must be told
+            get_logger().error("Zendesk refuses our OAuth client", status=answer.status_code)
         raise _away(answer.status_code)
 
     async def _token_call(self, base: str, body: dict[str, object]) -> httpx2.Response:
@@ -123,9 +130,13 @@ class HttpZendesk:
         except ZendeskError as error:
             raise _translated(error) from None
 
-    async def installation(self, base: str, access: str, installation_id: int) -> RemoteInstallation:
+    async def installation(self, base: str, access: str, installation_id: int) -> RemoteInstallation | None:
         try:
             found = await self._api(base, access).installations.show(installation_id)
+        except RecordNotFoundError:
+            return None
+        except InvalidTokenError:
+            raise GrantDeadError from None
         except ZendeskError as error:
             raise _translated(error) from None
         return RemoteInstallation(found.enabled, found.group_restrictions, found.role_restrictions)

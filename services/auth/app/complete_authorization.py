@@ -10,10 +10,19 @@ from dataclasses import replace
 from libs.kernel.clock import Clock
 from libs.kernel.errors import SetlistError
 from libs.kernel.ids import AccountId
+from services.auth.app.adopt_account import AdoptAccount
 from services.auth.app.authorize import OAuthClient
 from services.auth.app.discard import discard
 from services.auth.app.pairs import Pairs
-from services.auth.app.ports import Sealer, Store, TokenPair, Zendesk, ZendeskPerson
+from services.auth.app.ports import (
+    GrantDeadError,
+    RemoteInstallation,
+    Sealer,
+    Store,
+    TokenPair,
+    Zendesk,
+    ZendeskPerson,
+)
 from services.auth.app.roles import Roles
 from services.auth.app.secrets_of import account_in, hash_of
 from services.auth.app.token_keys import TokenKeys
@@ -34,6 +43,7 @@ class CompleteAuthorization:
         sealer: Sealer,
         pairs: Pairs,
         roles: Roles,
+        adopt: AdoptAccount,
         keys: TokenKeys,
         clock: Clock,
         client: OAuthClient,
@@ -44,6 +54,7 @@ class CompleteAuthorization:
         self._sealer = sealer
         self._pairs = pairs
         self._roles = roles
+        self._adopt = adopt
         self._keys = keys
         self._clock = clock
         self._client = client
@@ -104,6 +115,8 @@ class CompleteAuthorization:
         pair = await self._zendesk.exchange_code(base, code, await open_verifier(self._sealer, row))
         try:
             person = await self._prove(row, base, pair)
+            installation = await self._adopt(installation, base, pair.access)
+            row = replace(row, account=installation.account, generation=self._generation(row, installation))
             bound, old = await self._bind(row, installation, base, pair, person)
         except BaseException:
             await discard(self._zendesk, base, pair.access)
@@ -139,7 +152,7 @@ class CompleteAuthorization:
         person: ZendeskPerson,
     ) -> tuple[Installation, Grant | None]:
         account, now = row.account, self._clock.now()
-        remote = await self._zendesk.installation(base, pair.access, installation.installation_id)
+        remote = await self._remote(base, pair, installation)
         name = await self._contact(account, "contact_name", person.name)
         email = await self._contact(account, "contact_email", person.email)
         while True:
@@ -164,11 +177,27 @@ class CompleteAuthorization:
                     contact_name=name,
                     contact_email=email,
                     authorized_at=now,
+                    checked_at=now,
+                    gone_since=None,
                 )
                 await tx.installations.put(bound)
                 facts = {"version": str(grant.version)}
                 await tx.audit.record(f"user:{person.id}", "authorization.completed", "ok", facts, now)
             return bound, old
+
+    @staticmethod
+    def _generation(row: Authorization, installation: Installation) -> int:
+        """Return the generation at which the grant may be bound: an adopted account has its own."""
+        return row.generation if row.account == installation.account else installation.generation
+
+    async def _remote(self, base: str, pair: TokenPair, installation: Installation) -> RemoteInstallation:
+        try:
+            remote = await self._zendesk.installation(base, pair.access, installation.installation_id)
+        except GrantDeadError:
+            raise refused() from None
+        if remote is None:
+            raise AuthorizationRefusedError("the app was removed while the access was being granted")
+        return remote
 
     async def _contact(self, account: AccountId, column: str, value: str) -> bytes:
         return await self._sealer.seal(account, "contact", "installations", column, account, value.encode())

@@ -156,6 +156,22 @@ class Store(Protocol):
         """
         ...
 
+    async def to_watch(self, now: datetime, limit: int) -> Sequence[Installation]:
+        """Return installations that Zendesk is to be asked about, or that wait for their end, longest unasked first."""
+        ...
+
+    async def siblings(self, installation: Installation) -> Sequence[Installation]:
+        """Return the other installations of the same app and subdomain that were once authorised, newest first."""
+        ...
+
+    async def take_over(self, former: AccountId, newcomer: Installation) -> bool:
+        """Give the former account the newcomer's installation id, and remove the newcomer's rows.
+
+        Returns:
+            False, with nothing done, when the newcomer was ever authorised, was revoked meanwhile or is gone.
+        """
+        ...
+
     async def sweep(self, now: datetime) -> None:
         """Forget what ended over all accounts: signed URLs, authorisations and sessions that are past use."""
         ...
@@ -246,7 +262,8 @@ class Zendesk(Protocol):
         Raises:
             GrantDeadError: Zendesk refused it.
             RefreshLostError: unknown whether it happened.
-            DependencyUnavailableError: it certainly did not.
+            AccountGoneError: there is no such account any more.
+            DependencyUnavailableError: it certainly did not happen.
         """
         ...
 
@@ -266,8 +283,8 @@ class Zendesk(Protocol):
         """Return a user; None when there is none. Raises GrantDeadError."""
         ...
 
-    async def installation(self, base: str, access: str, installation_id: int) -> RemoteInstallation:
-        """Return our installation."""
+    async def installation(self, base: str, access: str, installation_id: int) -> RemoteInstallation | None:
+        """Return our installation; None when there is none (404). Raises GrantDeadError."""
         ...
 
     async def write_setting(self, base: str, access: str, installation_id: int, token: str) -> None:

@@ -1,6 +1,6 @@
 """What auth refuses, and why."""
 
-from libs.kernel.errors import ErrorKind, SetlistError
+from libs.kernel.errors import DependencyUnavailableError, ErrorKind, SetlistError
 
 
 class SignedUrlRefusedError(SetlistError):
@@ -29,6 +29,10 @@ class ReauthorizationNeededError(SetlistError):
 
     kind = ErrorKind.WRONG_STATE
     reason = "REAUTHORIZATION_NEEDED"
+
+
+class AccountGoneError(DependencyUnavailableError):
+    """Zendesk knows no such account (404 where even strangers get another answer); to callers it just does not answer."""
 
 
 class ZendeskRefusedError(SetlistError):

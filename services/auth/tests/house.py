@@ -14,6 +14,7 @@ from services.auth.adapters.memory.sealer import memory_sealer
 from services.auth.adapters.memory.store import MemoryStore
 from services.auth.adapters.memory.vault import MemoryEvictions, MemoryRotations, MemorySealedValues
 from services.auth.adapters.memory.zendesk import MemoryZendesk
+from services.auth.app.adopt_account import AdoptAccount
 from services.auth.app.authorize import Authorize, OAuthClient
 from services.auth.app.complete_authorization import CompleteAuthorization
 from services.auth.app.exchange_context import ExchangeContext
@@ -30,6 +31,7 @@ from services.auth.app.shred_account import ShredAccount
 from services.auth.app.token_keys import KINDS, TokenKeys
 from services.auth.app.vault_ports import Rotations, SealedValues
 from services.auth.app.verify_token import VerifyToken
+from services.auth.app.watch_installations import WatchInstallations
 from services.auth.app.zendesk_access import GetZendeskAccess
 from services.auth.domain.grant import Grant
 from services.auth.domain.installation import Installation
@@ -106,6 +108,7 @@ class House:
             self.sealer,
             self.pairs,
             self.roles,
+            AdoptAccount(self.store, self.zendesk, self.access, self.clock),
             self.keys,
             self.clock,
             CLIENT,
@@ -121,6 +124,9 @@ class House:
         self.evictions.listeners.append(self.sealer.forget)
         self.shred = ShredAccount(
             self.store, self.sealer, self.data_keys, self.evictions, self.revoke, self.clock
+        )
+        self.installations_watch = WatchInstallations(
+            self.store, self.zendesk, self.access, self.roles, self.shred, self.clock, TEMPLATE
         )
 
     def keeper(

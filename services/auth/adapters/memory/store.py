@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from libs.kernel.clock import Clock
@@ -100,6 +101,41 @@ class MemoryStore:
         due = [account for account, one in stored.items() if one.may_be_due(now, leases_end)]
         never = datetime.max.replace(tzinfo=UTC)
         return sorted(due, key=lambda a: stored[a].grant.access_expires_at or never)[:limit]
+
+    async def to_watch(self, now: datetime, limit: int) -> Sequence[Installation]:
+        self._answer()
+        found = [rows.installation for _, rows in sorted(self._accounts.items()) if rows.installation]
+        never = datetime.min.replace(tzinfo=UTC)
+        return sorted((i for i in found if i.to_watch(now)), key=lambda i: i.checked_at or never)[:limit]
+
+    async def siblings(self, installation: Installation) -> Sequence[Installation]:
+        self._answer()
+        found = [rows.installation for _, rows in sorted(self._accounts.items()) if rows.installation]
+        place = (installation.app_id, installation.subdomain)
+        others = [(i.authorized_at, i) for i in found if (i.app_id, i.subdomain) == place and i.authorized_at]
+        ordered = sorted(others, key=lambda one: one[0], reverse=True)
+        return [i for _, i in ordered if i.account != installation.account]
+
+    async def take_over(self, former: AccountId, newcomer: Installation) -> bool:
+        self._answer()
+        theirs, mine = self._accounts.get(newcomer.account), self._accounts.get(former)
+        if theirs is None or theirs.installation is None or theirs.installation.authorized_at is not None:
+            return False
+        if theirs.installation.generation != newcomer.generation:
+            return False
+        if mine is None or mine.installation is None:
+            return False
+        theirs.installation, theirs.grant = None, None
+        theirs.sessions.clear()
+        theirs.authorizations.clear()
+        mine.installation = replace(
+            mine.installation,
+            installation_id=newcomer.installation_id,
+            state=InstallationState.UNAUTHORIZED,
+            enabled=True,
+            gone_since=None,
+        )
+        return True
 
     async def sweep(self, now: datetime) -> None:
         self._answer()

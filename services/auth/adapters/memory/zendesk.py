@@ -22,7 +22,7 @@ from services.auth.app.ports import (
     ZendeskPerson,
 )
 from services.auth.domain.authorization import code_challenge
-from services.auth.domain.errors import ZendeskRefusedError
+from services.auth.domain.errors import AccountGoneError, ZendeskRefusedError
 
 CODE_LIFE = timedelta(seconds=120)
 ACCESS_SECONDS = 1800
@@ -79,6 +79,9 @@ class MemoryZendesk:
         probes: questions whether a token is alive.
         settings: (address, installation) -> token that the app was given.
         setting_refused: writing it is refused.
+        shown: what Zendesk tells of every installation.
+        uninstalled: (address, installation) that is not there any more.
+        closed: addresses of accounts that are not there any more.
     """
 
     def __init__(self, clock: Clock, client: OAuthClient, people: Iterable[ZendeskPerson]) -> None:
@@ -97,6 +100,9 @@ class MemoryZendesk:
         self.probes = 0
         self.settings: dict[tuple[str, int], str] = {}
         self.setting_refused = False
+        self.shown = RemoteInstallation(True, (), ())
+        self.uninstalled: set[tuple[str, int]] = set()
+        self.closed: set[str] = set()
 
     # What a browser does.
 
@@ -162,6 +168,8 @@ class MemoryZendesk:
         fault = self.faults.pop(0) if self.faults else None
         if self.away or fault is Fault.NOT_SENT:
             raise _away()
+        if base in self.closed:
+            raise AccountGoneError("Zendesk has no such account")
         self.refreshes += 1
         self.reached.set()
         await self.gate.wait()
@@ -192,10 +200,15 @@ class MemoryZendesk:
             raise GrantDeadError
         return self.people.get(user)
 
-    async def installation(self, base: str, access: str, installation_id: int) -> RemoteInstallation:
+    async def installation(self, base: str, access: str, installation_id: int) -> RemoteInstallation | None:
         self._answer()
-        self._require(base, access)
-        return RemoteInstallation(True, (), ())
+        if base in self.closed:
+            return None
+        if self._token(base, access) is None:
+            raise GrantDeadError
+        if (base, installation_id) in self.uninstalled:
+            return None
+        return self.shown
 
     async def write_setting(self, base: str, access: str, installation_id: int, token: str) -> None:
         self._answer()

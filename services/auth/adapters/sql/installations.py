@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.kernel.ids import AccountId, UserId
-from services.auth.domain.installation import Installation, InstallationState
+from services.auth.domain.installation import (
+    ASK_EVERY,
+    CONFIRM_AFTER,
+    ERASE_AFTER,
+    Installation,
+    InstallationState,
+)
 
 _COLUMNS = (
     "account, app_id, installation_id, subdomain, state, enabled, group_restrictions, role_restrictions, scopes, "
-    "generation, admin_user_id, contact_name, contact_email, authorized_at, created_at"
+    "generation, admin_user_id, contact_name, contact_email, authorized_at, checked_at, gone_since, created_at"
 )
 _VALUES = ", ".join(f":{c}" for c in _COLUMNS.split(", "))
 _CHANGES = ", ".join(f"{c} = excluded.{c}" for c in _COLUMNS.split(", ")[4:-1])
@@ -36,6 +43,8 @@ def _read(row: Row[Any]) -> Installation:
         contact_name=row.contact_name,
         contact_email=row.contact_email,
         authorized_at=row.authorized_at,
+        checked_at=row.checked_at,
+        gone_since=row.gone_since,
     )
 
 
@@ -55,6 +64,8 @@ def _write(installation: Installation) -> dict[str, object]:
         "contact_name": installation.contact_name,
         "contact_email": installation.contact_email,
         "authorized_at": installation.authorized_at,
+        "checked_at": installation.checked_at,
+        "gone_since": installation.gone_since,
         "created_at": installation.created_at,
     }
 
@@ -113,3 +124,69 @@ async def page(
         {"after": after or "", "limit": limit, "state": state.value if state else None},
     )
     return [_read(row) for row in rows]
+
+
+async def to_watch(connection: AsyncConnection, now: datetime, limit: int) -> Sequence[Installation]:
+    """Return installations that it is time to ask Zendesk about, or to end."""
+    rows = await connection.execute(
+        text(
+            f"SELECT {_COLUMNS} FROM installations "  # noqa: S608 - constants only
+            "WHERE (state IN ('authorized', 'needs_reauthorization') AND (checked_at IS NULL "
+            "OR checked_at <= :ask OR (gone_since IS NOT NULL AND checked_at <= :confirm))) "
+            "OR (state = 'revoked' AND gone_since <= :erase AND contact_email IS NOT NULL) "
+            "ORDER BY checked_at NULLS FIRST, account LIMIT :limit"
+        ),
+        {
+            "ask": now - ASK_EVERY,
+            "confirm": now - CONFIRM_AFTER,
+            "erase": now - ERASE_AFTER,
+            "limit": limit,
+        },
+    )
+    return [_read(row) for row in rows]
+
+
+async def siblings(connection: AsyncConnection, installation: Installation) -> Sequence[Installation]:
+    """Return other installations of the app on the subdomain that were once authorised, newest first."""
+    rows = await connection.execute(
+        text(
+            f"SELECT {_COLUMNS} FROM installations WHERE app_id = :app_id "  # noqa: S608 - constants only
+            "AND subdomain = :subdomain AND account <> :account AND authorized_at IS NOT NULL "
+            "ORDER BY authorized_at DESC, account"
+        ),
+        {
+            "app_id": installation.app_id,
+            "subdomain": installation.subdomain,
+            "account": installation.account,
+        },
+    )
+    return [_read(row) for row in rows]
+
+
+async def take_over(connection: AsyncConnection, former: AccountId, newcomer: Installation) -> bool:
+    """Move the newcomer's installation id to the former account, in one transaction."""
+    values = {
+        "former": former,
+        "newcomer": newcomer.account,
+        "installation_id": newcomer.installation_id,
+        "generation": newcomer.generation,
+    }
+    gone = await connection.execute(
+        text(
+            "DELETE FROM installations WHERE account = :newcomer AND authorized_at IS NULL "
+            "AND state = 'unauthorized' AND generation = :generation AND installation_id = :installation_id"
+        ),
+        values,
+    )
+    if gone.rowcount != 1:
+        return False
+    for table in ("sessions", "authorizations", "grants"):
+        await connection.execute(text(f"DELETE FROM {table} WHERE account = :newcomer"), values)  # noqa: S608 - constants
+    moved = await connection.execute(
+        text(
+            "UPDATE installations SET installation_id = :installation_id, state = 'unauthorized', enabled = true, "
+            "gone_since = NULL WHERE account = :former"
+        ),
+        values,
+    )
+    return moved.rowcount == 1

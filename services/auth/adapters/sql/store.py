@@ -58,6 +58,18 @@ class SqlStore:
         async with self._database.transaction(read_only=True) as connection:
             return await grants.due(connection, now, limit)
 
+    async def to_watch(self, now: datetime, limit: int) -> Sequence[Installation]:
+        async with self._database.transaction(read_only=True) as connection:
+            return await installations.to_watch(connection, now, limit)
+
+    async def siblings(self, installation: Installation) -> Sequence[Installation]:
+        async with self._database.transaction(read_only=True) as connection:
+            return await installations.siblings(connection, installation)
+
+    async def take_over(self, former: AccountId, newcomer: Installation) -> bool:
+        async with self._database.transaction() as connection:
+            return await installations.take_over(connection, former, newcomer)
+
     async def sweep(self, now: datetime) -> None:
         # A session past its absolute end is not touched any more: its idle end tells both.
         ends = {"ended": now - MARGIN, "idle": now - IDLE - MARGIN}

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -15,7 +15,7 @@ from libs.kernel.ids import AccountId, UserId
 from services.auth.adapters.sql.store import SqlStore
 from services.auth.app.ports import Sealer
 from services.auth.domain.authorization import Authorization
-from services.auth.domain.installation import InstallationState
+from services.auth.domain.installation import Installation, InstallationState
 from services.auth.domain.session import IDLE, MARGIN, Session
 from services.auth.tests.integration.conftest import NOW, Backend, NewInstallation
 
@@ -156,3 +156,90 @@ async def test_the_audit_only_grows_whoever_asks(
 
     async with store.transaction(account) as tx:
         assert [row.outcome for row in await tx.audit.page(0, 10)] == ["no"]
+
+
+async def put(backend: Backend, installation: Installation) -> Installation:
+    kept = await backend.store.bind(installation)
+    async with backend.store.transaction(kept.account) as tx:
+        await tx.installations.put(replace(installation, account=kept.account))
+        found = await tx.installations.get()
+    assert found is not None
+    return found
+
+
+LONG_AGO = NOW - timedelta(days=400)
+
+
+@pytest.mark.parametrize(
+    ("state", "checked", "gone", "contact", "watched"),
+    [
+        ("unauthorized", None, None, None, False),
+        ("authorized", None, None, None, True),
+        ("authorized", NOW - timedelta(minutes=59), None, None, False),
+        ("authorized", NOW - timedelta(minutes=60), None, None, True),
+        ("authorized", NOW - timedelta(minutes=4), NOW - timedelta(minutes=4), None, False),
+        ("authorized", NOW - timedelta(minutes=5), NOW - timedelta(minutes=5), None, True),
+        ("needs_reauthorization", NOW - timedelta(hours=1), None, None, True),
+        ("revoked", LONG_AGO, LONG_AGO, b"sealed", True),
+        ("revoked", LONG_AGO, NOW - timedelta(days=29), b"sealed", False),
+        ("revoked", LONG_AGO, LONG_AGO, None, False),
+        ("revoked", LONG_AGO, None, b"sealed", False),
+    ],
+)
+async def test_what_is_watched(
+    backend: Backend,
+    new: NewInstallation,
+    state: str,
+    checked: datetime | None,
+    gone: datetime | None,
+    contact: bytes | None,
+    watched: bool,
+) -> None:
+    kept = await put(
+        backend,
+        replace(
+            new(), state=InstallationState(state), checked_at=checked, gone_since=gone, contact_email=contact
+        ),
+    )
+
+    found = await backend.store.to_watch(NOW, 1000)
+
+    assert (kept in found) is watched is kept.to_watch(NOW)
+
+
+async def test_a_newcomer_is_taken_over_once_and_leaves_nothing(
+    backend: Backend, new: NewInstallation
+) -> None:
+    former = await put(
+        backend,
+        replace(new(), authorized_at=NOW, state=InstallationState.REVOKED, gone_since=NOW, enabled=False),
+    )
+    newcomer = await put(backend, replace(new(), subdomain=former.subdomain))
+    stranger = await put(backend, replace(new(), authorized_at=NOW))
+    async with backend.store.transaction(newcomer.account) as tx:
+        await tx.sessions.add(session_of(newcomer.account, b"h" * 32))
+        row = Authorization(newcomer.account, "aut", b"t", b"s", b"v", UserId(7), 0, NOW)
+        await tx.authorizations.add(row)
+    assert list(await backend.store.siblings(newcomer)) == [former]
+    assert list(await backend.store.siblings(stranger)) == []
+    assert not await backend.store.take_over(former.account, replace(newcomer, generation=5))
+
+    assert [await backend.store.take_over(former.account, newcomer) for _ in range(2)] == [True, False]
+
+    async with backend.store.transaction(former.account) as tx:
+        mine = await tx.installations.get()
+    assert mine == replace(
+        former,
+        installation_id=newcomer.installation_id,
+        state=InstallationState.UNAUTHORIZED,
+        enabled=True,
+        gone_since=None,
+    )
+    async with backend.store.transaction(newcomer.account) as tx:
+        assert await tx.installations.get() is None
+        assert await tx.sessions.get(b"h" * 32) is None
+        assert await tx.authorizations.by_ticket(b"t") is None
+    assert (
+        await backend.store.bind(replace(newcomer, account=AccountId("acc-late")))
+    ).account == former.account
+    assert not await backend.store.take_over(former.account, stranger)

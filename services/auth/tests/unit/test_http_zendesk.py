@@ -9,7 +9,7 @@ import pytest
 from libs.kernel.errors import DependencyUnavailableError
 from services.auth.adapters.zendesk import ACCESS_SECONDS, REFRESH_SECONDS, HttpZendesk
 from services.auth.app.ports import GrantDeadError, RefreshLostError, TokenPair
-from services.auth.domain.errors import ZendeskRefusedError
+from services.auth.domain.errors import AccountGoneError, ZendeskRefusedError
 from services.auth.tests.house import BASE, CLIENT
 
 Answer = Callable[[httpx2.Request], httpx2.Response]
@@ -153,3 +153,14 @@ async def test_the_anonymous_answer_is_nobody_and_a_person_is_read() -> None:
     assert await zendesk(says(404, {"error": "RecordNotFound"})).person(BASE, "at", found.id) is None
     with pytest.raises(GrantDeadError):
         await zendesk(says(401, {"error": "invalid_token"})).person(BASE, "at", found.id)
+
+
+async def test_a_missing_account_is_told_from_one_that_is_away() -> None:
+    with pytest.raises(AccountGoneError):
+        await zendesk(says(404, {"error": "NotFound"})).refresh(BASE, "rt")
+
+
+async def test_a_missing_installation_is_told_from_a_dead_grant() -> None:
+    assert await zendesk(says(404, {"error": "RecordNotFound"})).installation(BASE, "at", 55) is None
+    with pytest.raises(GrantDeadError):
+        await zendesk(says(401, {"error": "invalid_token"})).installation(BASE, "at", 55)
