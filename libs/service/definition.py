@@ -47,6 +47,10 @@ async def _nothing() -> None:
     """Close nothing."""
 
 
+def _no_streams() -> None:
+    """End nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wiring:
     """What a service gives back once it is built.
@@ -57,6 +61,7 @@ class Wiring:
         background: named loops, each supervised and cancelled at the end.
         readiness: what readiness depends on beside database, schema and keys.
         close: run after the drain.
+        stopping: run before the drain, so that streams without an end do not hold it up.
     """
 
     add: Callable[[grpc.aio.Server], None]
@@ -64,6 +69,7 @@ class Wiring:
     background: Sequence[tuple[str, Loop]] = ()
     readiness: Sequence[Probe] = ()
     close: Callable[[], Awaitable[None]] = _nothing
+    stopping: Callable[[], None] = _no_streams
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from libs.telemetry.logs import get_logger
 from libs.zendesk.client import new_pool
 from services.auth.adapters.file_journal import FileJournal
 from services.auth.adapters.memory.journal import MemoryJournal
-from services.auth.adapters.sql.signing_keys import load_token_keys
+from services.auth.adapters.sql.app_tokens import SqlTokensDue
+from services.auth.adapters.sql.revocations import CHANNEL, SqlRevocationFeed
 from services.auth.adapters.sql.store import SqlStore
 from services.auth.adapters.sql.subjects import PLACES
 from services.auth.adapters.sql.vault import EVICTIONS, SqlEvictions, SqlRotations, SqlSealedValues
@@ -34,18 +35,22 @@ from services.auth.app.complete_authorization import CompleteAuthorization
 from services.auth.app.data_map import DATA_MAP
 from services.auth.app.exchange_context import ExchangeContext
 from services.auth.app.journal import Journal
+from services.auth.app.keep_keys import KeepKeys, schedules
 from services.auth.app.open_session import OpenSession
 from services.auth.app.pairs import Pairs
 from services.auth.app.refresh_ahead import RefreshAhead
 from services.auth.app.refresh_grant import RefreshGrant
+from services.auth.app.renew_tokens import RenewTokens
 from services.auth.app.revoke import Revoke
 from services.auth.app.roles import Roles
 from services.auth.app.rotate_data_keys import RotateDataKeys
 from services.auth.app.shred_account import ShredAccount
 from services.auth.app.sweep import Sweep
 from services.auth.app.tally import Tally
+from services.auth.app.token_keys import TokenKeys
 from services.auth.app.verify_token import VerifyToken
 from services.auth.app.watch_installations import WatchInstallations
+from services.auth.app.watch_revocations import WatchRevocations
 from services.auth.app.zendesk_access import GetZendeskAccess
 from services.auth.rpc.guard import Guard, guarded
 from services.auth.rpc.peers import AUTH, PEERS
@@ -92,7 +97,6 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
     )
     data_keys = SqlDataKeys(parts.database)
     sealer = Envelope(provider, data_keys)
-    keys = await load_token_keys(parts.database, sealer, settings.issuer, clock, ids)
     client = OAuthClient(
         settings.oauth_client_id,
         settings.oauth_client_secret.get_secret_value(),
@@ -102,6 +106,11 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
     pool = new_pool()
     store, zendesk = SqlStore(parts.database), HttpZendesk(pool, client)
     pairs = Pairs(sealer)
+    keys = TokenKeys(settings.issuer, ids, {}, {})
+    keep_keys = KeepKeys(store, sealer, keys, clock, ids, schedules(settings.signing_algorithm))
+    await keep_keys.keep()
+    watch = WatchRevocations(SqlRevocationFeed(parts.database), keep_keys.load)
+    listener = Listener(parts.database.url, CHANNEL, watch.wake)
     journal = journal_of(settings)
     refresh = RefreshGrant(store, zendesk, pairs, journal, clock, ids, template)
     access = GetZendeskAccess(store, pairs, refresh, clock)
@@ -133,6 +142,8 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
         revoke=revoke,
         verify=VerifyToken(store, keys, clock),
         keys=keys,
+        keep_keys=keep_keys,
+        watch=watch,
         store=store,
         pages=parts.pages,
         rotate_data_keys=rotate,
@@ -166,14 +177,30 @@ async def build(parts: Parts[AuthSettings]) -> Wiring:
         ("tally", tally.run),
         ("installations", watch_installations.run),
     ]
-    return Wiring(add, [AUTH, PARTICIPANT], background=background, close=close)
+    renew = RenewTokens(
+        store,
+        SqlTokensDue(parts.database),
+        zendesk,
+        access,
+        keys,
+        clock,
+        template,
+        lambda: keep_keys.distrusted,
+    )
+    background += [
+        ("signing keys", keep_keys.run),
+        ("revocations", watch.run),
+        ("revocation notices", listener.listen),
+        ("renewals", renew.run),
+    ]
+    return Wiring(add, [AUTH, PARTICIPANT], background=background, close=close, stopping=watch.close)
 
 
 DEFINITION = ServiceDefinition(
     name="auth",
     settings_type=AuthSettings,
     migrations="services.auth.migrations",
-    minimum_revision="0003",
+    minimum_revision="0004",
     peers=PEERS,
     build=build,
     verifies_context=False,

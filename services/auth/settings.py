@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -19,6 +19,7 @@ class AuthSettings(ServiceSettings):
         app_public_key_files: `{app id}={path}` pairs, separated by commas: Zendesk's public key of each app.
         key_encryption_key_file: base64 of 32 bytes; wraps every data key.
         oauth_scopes: separated by blanks.
+        signing_algorithm: of signing keys made from now on.
         journal_dir: keeps new Zendesk pairs until the database has them; a volume of each replica's own. None = beside
             an embedded database, else no journal.
         peer_calls_per_second: of one service to one replica; twice as many in a burst.
@@ -34,6 +35,7 @@ class AuthSettings(ServiceSettings):
     journal_dir: Path | None = None
     peer_calls_per_second: Annotated[float, Field(gt=0)] = 5_000.0
     account_calls_per_second: Annotated[float, Field(gt=0)] = 1_000.0
+    signing_algorithm: Literal["ES256", "EdDSA"] = "ES256"
     oauth_client_id: str = "setlist"
     oauth_client_secret: SecretStr = SecretStr("")
     oauth_redirect_uri: str = "http://127.0.0.1:8080/oauth/callback"

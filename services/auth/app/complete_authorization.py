@@ -224,6 +224,7 @@ class CompleteAuthorization:
                 raise refused()
             done = replace(mine, state=InstallationState.AUTHORIZED)
             await tx.installations.put(done)
+            await tx.app_tokens.put(self._keys.note_of(token, now))
             await tx.audit.record("service:auth", "installation_token.issued", "ok", {}, now)
         return done
 

@@ -33,7 +33,16 @@ DATA_MAP = DataMap(
         *not_personal(
             "sessions", "account token_hash installation_id generation opened_at seen_at", "a session, hashed"
         ),
-        *not_personal("signing_keys", "kind kid sealed phase created_at", "our own keys"),
+        *not_personal(
+            "signing_keys",
+            "kind kid sealed phase created_at public algorithm activated_at ended_at",
+            "our own keys",
+        ),
+        *not_personal("key_rings", "kind version requested", "our own keys"),
+        *not_personal("revocations", "position account generation kid at", "the feed of revocations"),
+        *not_personal(
+            "app_tokens", "account token_id kid issued_at seen_at claimed_until", "ids of the app's tokens"
+        ),
         *not_personal("data_keys", "account id purpose wrapped current writes created_at", "our own keys"),
         *not_personal(
             "key_rotations",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,6 +23,7 @@ from services.auth.domain.installation import Installation, InstallationState
 
 JOB_PEERS = frozenset({"edge", "assignment", "privacy", "policy", "ops"})
 PERSON_PEERS = frozenset({"edge", "ops"})
+_SEEN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Context:
     account: AccountId
     subject: str
     role: str
+    generation: int
 
 
 class ExchangeContext:
@@ -43,6 +46,7 @@ class ExchangeContext:
         self._roles = roles
         self._keys = keys
         self._clock = clock
+        self._seen: OrderedDict[str, None] = OrderedDict()
 
     async def of_person(
         self, installation_token: str, session_token: str, peer: str, audience: str
@@ -76,6 +80,9 @@ class ExchangeContext:
             ):
                 raise _dead()
             await tx.sessions.touch(session.token_hash, now)
+            if claims.token_id not in self._seen:  # a renewal is done once the new token came back
+                await tx.app_tokens.seen(claims.token_id, now)
+        self._remember(claims.token_id)
         self._require_authorized(installation)
         person = await self._roles.of(installation, session.user)
         if person is None:
@@ -85,7 +92,12 @@ class ExchangeContext:
             said["custom_role_id"] = person.custom_role_id
         subject = f"user:{session.user}"
         token = self._keys.context_token(installation, subject, peer, audience, now, said)
-        return Context(token, now + CONTEXT_LIFE, account, subject, person.role)
+        return Context(token, now + CONTEXT_LIFE, account, subject, person.role, installation.generation)
+
+    def _remember(self, token_id: str) -> None:
+        self._seen[token_id] = None
+        while len(self._seen) > _SEEN:
+            self._seen.popitem(last=False)
 
     async def of_job(self, account: AccountId, job: str, peer: str, audience: str) -> Context:
         """Give a service a token in its own name.
@@ -107,7 +119,7 @@ class ExchangeContext:
             raise UnauthenticatedError("the account is unknown or revoked")
         subject = f"service:{peer}"
         token = self._keys.context_token(installation, subject, peer, audience, now, {})
-        return Context(token, now + CONTEXT_LIFE, account, subject, "")
+        return Context(token, now + CONTEXT_LIFE, account, subject, "", installation.generation)
 
     @staticmethod
     def _require_authorized(installation: Installation) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from libs.kernel.ids import AccountId, UserId
+from services.auth.app.key_ports import Announcements, AppTokens, SigningKeys
 from services.auth.domain.authorization import Authorization
 from services.auth.domain.grant import Grant, GrantState
 from services.auth.domain.installation import Installation, InstallationState
@@ -23,7 +24,7 @@ class Installations(Protocol):
         ...
 
     async def put(self, installation: Installation) -> None:
-        """Write the account's installation."""
+        """Write the account's installation; a raised generation is announced to every verifier."""
         ...
 
 
@@ -132,6 +133,9 @@ class Transaction:
     authorizations: Authorizations
     sessions: Sessions
     audit: Audit
+    app_tokens: AppTokens
+    signing_keys: SigningKeys
+    announcements: Announcements
 
 
 class Store(Protocol):

@@ -13,7 +13,11 @@ from services.auth.app.roles import Roles
 from services.auth.app.secrets_of import account_in, hash_of
 from services.auth.app.token_keys import TokenKeys
 from services.auth.app.zendesk_access import GetZendeskAccess
-from services.auth.domain.errors import NotAuthorizedError, ReauthorizationNeededError
+from services.auth.domain.errors import (
+    NotAuthorizedError,
+    ReauthorizationNeededError,
+    TokenNotRevocableError,
+)
 from services.auth.domain.installation import Installation, InstallationState
 
 
@@ -88,16 +92,31 @@ class Revoke:
                 await tx.sessions.delete(hash_of(token))
 
     async def token(self, token: str, actor: str) -> None:
-        """Revoke what a token stands for (RFC 7009): a session, or all tokens of an installation."""
+        """Revoke what a token stands for (RFC 7009): a session, or all tokens and sessions of an installation.
+
+        The app then holds a dead token, so the installation waits for its admin's button.
+
+        Raises:
+            TokenNotRevocableError: a living context token.
+        """
         if account_in(token) is not None:
             await self.session(token)
             return
         try:
             claims = self._keys.read_installation_token(token, self._clock.now())
         except InvalidTokenError:
+            if self._keys.is_context_token(token, self._clock.now()):
+                raise TokenNotRevocableError(
+                    "a context token cannot be revoked by itself: it dies within a minute"
+                ) from None
             return
         async with self._store.transaction(claims.account) as tx:
             mine = await tx.installations.get(for_update=True)
             if mine is not None and claims.generation >= mine.generation:
-                await tx.installations.put(replace(mine, generation=mine.generation + 1))
-                await tx.audit.record(actor, "installation_token.revoked", "ok", {}, self._clock.now())
+                state = mine.state
+                if state is InstallationState.AUTHORIZED:
+                    state = InstallationState.NEEDS_REAUTHORIZATION
+                ended = replace(mine, generation=mine.generation + 1, state=state)
+                await tx.installations.put(ended)
+                facts = {"generation": str(ended.generation)}
+                await tx.audit.record(actor, "installation_token.revoked", "ok", facts, self._clock.now())

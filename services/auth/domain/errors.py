@@ -40,3 +40,17 @@ class ZendeskRefusedError(SetlistError):
 
     kind = ErrorKind.WRONG_STATE
     reason = "ZENDESK_REFUSED"
+
+
+class TokenNotRevocableError(SetlistError):
+    """A living context token cannot be revoked by itself; it dies within a minute."""
+
+    kind = ErrorKind.INVALID
+    reason = "TOKEN_NOT_REVOCABLE"
+
+
+class TooManyKeysError(SetlistError):
+    """So many keys are published that verifiers would refuse another one."""
+
+    kind = ErrorKind.WRONG_STATE
+    reason = "TOO_MANY_KEYS"

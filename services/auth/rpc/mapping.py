@@ -6,10 +6,12 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from libs.kernel.ids import account_name
+from libs.kernel.ids import AccountId, account_name
 from services.auth.app.ports import AuditRow
+from services.auth.app.watch_revocations import FeedMessage
 from services.auth.domain.installation import Installation, InstallationState
 from setlist.auth.v1 import auth_resources_pb2 as resources
+from setlist.auth.v1 import auth_service_pb2 as messages
 
 _STATES = {
     InstallationState.UNAUTHORIZED: resources.Installation.STATE_UNAUTHORIZED,
@@ -66,4 +68,18 @@ def audit_message(row: AuditRow) -> resources.AuditEvent:
         outcome=row.outcome,
         facts=dict(row.facts),
         hash=row.hash.hex(),
+    )
+
+
+def feed_message(message: FeedMessage) -> messages.WatchRevocationsResponse:
+    """Return one message of the revocation feed."""
+    entry = message.entry
+    if entry is None:
+        return messages.WatchRevocationsResponse(position=message.position, snapshot_end=message.snapshot_end)
+    return messages.WatchRevocationsResponse(
+        position=message.position,
+        account=account_name(AccountId(entry.account)) if entry.account else "",
+        generation=entry.generation,
+        distrusted_key=entry.kid,
+        key_set_changed=entry.key_set_changed,
     )

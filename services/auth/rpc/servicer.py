@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from libs.kernel.errors import NotBuiltError, NotFoundError
+from libs.kernel.errors import FieldViolation, InvalidRequestError, NotFoundError
 from libs.kernel.ids import AccountId, account_name, account_of
 from libs.rpc.identity import current_caller
 from libs.rpc.pages import PageTokens, page_size, query_of
-from libs.rpc.unbuilt import UnbuiltStream
 from services.auth.app.authorize import Authorize
 from services.auth.app.complete_authorization import CompleteAuthorization
 from services.auth.app.exchange_context import ExchangeContext
+from services.auth.app.keep_keys import KeepKeys
 from services.auth.app.open_session import OpenSession
 from services.auth.app.ports import Store
 from services.auth.app.revoke import Revoke
 from services.auth.app.rotate_data_keys import RotateDataKeys
 from services.auth.app.shred_account import ShredAccount
-from services.auth.app.token_keys import TokenKeys
+from services.auth.app.token_keys import KINDS, TokenKeys
 from services.auth.app.verify_token import VerifyToken
+from services.auth.app.watch_revocations import WatchRevocations
 from services.auth.app.zendesk_access import GetZendeskAccess
 from services.auth.rpc.mapping import (
     audit_message,
+    feed_message,
     installation_message,
     state_message,
     state_of,
@@ -52,6 +55,8 @@ class UseCases:
     revoke: Revoke
     verify: VerifyToken
     keys: TokenKeys
+    keep_keys: KeepKeys
+    watch: WatchRevocations
     store: Store
     pages: PageTokens
     rotate_data_keys: RotateDataKeys
@@ -135,6 +140,7 @@ class AuthServicer(AuthServiceServicer):
             account=account_name(made.account),
             subject=made.subject,
             role=made.role,
+            generation=made.generation,
         )
 
     async def GetZendeskAccess(
@@ -215,18 +221,27 @@ class AuthServicer(AuthServiceServicer):
             audit_events=[audit_message(row) for row in rows[:size]], next_page_token=token
         )
 
-    def WatchRevocations(self, request: messages.WatchRevocationsRequest, context: Any) -> UnbuiltStream:
-        return UnbuiltStream("the revocation feed is not built yet: generations are checked at each exchange")
+    async def WatchRevocations(
+        self, request: messages.WatchRevocationsRequest, context: Any
+    ) -> AsyncIterator[messages.WatchRevocationsResponse]:
+        async for message in self._use.watch.stream(request.position):
+            yield feed_message(message)
 
     async def RotateSigningKey(
         self, request: messages.RotateSigningKeyRequest, context: Any
     ) -> messages.RotateSigningKeyResponse:
-        raise NotBuiltError("rotation of signing keys is not built yet")
+        kind = next((name for name in KINDS if _KINDS[name] == request.kind), None)
+        if kind is None:
+            fault = FieldViolation("kind", "must be TOKEN_KIND_INSTALLATION or TOKEN_KIND_CONTEXT")
+            raise InvalidRequestError("no keys sign tokens of this kind", violations=[fault])
+        kid = await self._use.keep_keys.rotate(kind, f"service:{current_caller().peer}")
+        return messages.RotateSigningKeyResponse(key_id=kid)
 
     async def RevokeSigningKey(
         self, request: messages.RevokeSigningKeyRequest, context: Any
     ) -> messages.RevokeSigningKeyResponse:
-        raise NotBuiltError("revocation of signing keys is not built yet")
+        await self._use.keep_keys.revoke(request.key_id, f"service:{current_caller().peer}")
+        return messages.RevokeSigningKeyResponse()
 
     async def RotateDataKeys(
         self, request: messages.RotateDataKeysRequest, context: Any

@@ -19,6 +19,7 @@ from services.auth.app.authorize import Authorize, OAuthClient
 from services.auth.app.complete_authorization import CompleteAuthorization
 from services.auth.app.exchange_context import ExchangeContext
 from services.auth.app.journal import Journal
+from services.auth.app.keep_keys import KeepKeys, schedules
 from services.auth.app.open_session import OpenedSession, OpenSession
 from services.auth.app.pairs import Pairs
 from services.auth.app.ports import AuditRow, Store, ZendeskPerson
@@ -32,6 +33,7 @@ from services.auth.app.token_keys import KINDS, TokenKeys
 from services.auth.app.vault_ports import Rotations, SealedValues
 from services.auth.app.verify_token import VerifyToken
 from services.auth.app.watch_installations import WatchInstallations
+from services.auth.app.watch_revocations import WatchRevocations
 from services.auth.app.zendesk_access import GetZendeskAccess
 from services.auth.domain.grant import Grant
 from services.auth.domain.installation import Installation
@@ -83,6 +85,10 @@ class House:
             sets = {kind: KeySet([signer.public_key()]) for kind, signer in signers.items()}
             keys = TokenKeys(ISSUER, self.ids, signers, sets)
         self.keys = keys
+        self.keep_keys = KeepKeys(
+            self.store, self.sealer, self.keys, self.clock, self.ids, schedules("ES256")
+        )
+        self.watch = WatchRevocations(self.memory.feed, self.keep_keys.load)
         self.pairs = Pairs(self.sealer)
         self.journal: Journal = journal or MemoryJournal()
         self.refresh = RefreshGrant(

@@ -18,6 +18,8 @@ def use_cases(house: House) -> UseCases:
         revoke=house.revoke,
         verify=house.verify,
         keys=house.keys,
+        keep_keys=house.keep_keys,
+        watch=house.watch,
         store=house.store,
         pages=PageTokens(bytes(32)),
         rotate_data_keys=house.keeper(),

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from libs.crypto.chain import GENESIS, chain_hash
 from libs.kernel.clock import Clock
 from libs.kernel.ids import AccountId
+from services.auth.adapters.memory.keys import MemoryAnnouncements
 from services.auth.adapters.memory.rows import DuplicateKeyError, Rows, StoredGrant
 from services.auth.app.audit_chain import event
 from services.auth.app.ports import AuditRow
@@ -23,9 +24,10 @@ _MINUTE = timedelta(minutes=1)
 class MemoryInstallations:
     """Implements the port `Installations`."""
 
-    def __init__(self, rows: Rows, account: AccountId) -> None:
+    def __init__(self, rows: Rows, account: AccountId, announcements: MemoryAnnouncements) -> None:
         self._rows = rows
         self._account = account
+        self._announcements = announcements
 
     async def get(self, *, for_update: bool = False) -> Installation | None:
         return self._rows.installation
@@ -41,6 +43,8 @@ class MemoryInstallations:
                 created_at=old.created_at,
             )
         self._rows.installation = replace(installation, account=self._account)
+        if installation.generation > (old.generation if old is not None else 0):
+            self._announcements.generation(self._account, installation.generation)
 
 
 class MemoryGrants:

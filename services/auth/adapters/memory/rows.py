@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.auth.app.key_ports import AppToken, KeyRing
 from services.auth.app.ports import AuditRow
 from services.auth.domain.authorization import Authorization
 from services.auth.domain.grant import JITTER, REFRESH_AT, UNKNOWN, Grant, GrantState
@@ -52,6 +53,9 @@ class Rows:
     authorizations: dict[str, Authorization] = field(default_factory=dict)
     sessions: dict[bytes, Session] = field(default_factory=dict)
     audit: list[AuditRow] = field(default_factory=list)
+    app_token: AppToken | None = None
+    app_token_claim: datetime | None = None
+    rings: dict[str, KeyRing] = field(default_factory=dict)
 
     def copy(self) -> Rows:
         """Return rows that may be changed without changing these."""
@@ -61,4 +65,7 @@ class Rows:
             dict(self.authorizations),
             dict(self.sessions),
             list(self.audit),
+            self.app_token,
+            self.app_token_claim,
+            dict(self.rings),
         )

@@ -11,6 +11,13 @@ from datetime import UTC, datetime
 from libs.kernel.clock import Clock
 from libs.kernel.errors import DependencyUnavailableError
 from libs.kernel.ids import AccountId
+from services.auth.adapters.memory.keys import (
+    MemoryAnnouncements,
+    MemoryAppTokens,
+    MemoryRevocationFeed,
+    MemorySigningKeys,
+    MemoryTokensDue,
+)
 from services.auth.adapters.memory.repositories import (
     MemoryAudit,
     MemoryAuthorizations,
@@ -32,6 +39,8 @@ class MemoryStore:
 
     Attributes:
         away: the next so many transactions fail as those of an absent database do.
+        feed: of revocations.
+        tokens_due: which apps need a new token.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -41,6 +50,8 @@ class MemoryStore:
         self._locks: dict[AccountId, asyncio.Lock] = {}
         self._holders: dict[AccountId, asyncio.Task[object] | None] = {}
         self.away = 0
+        self.feed = MemoryRevocationFeed(lambda: self._accounts, self._answer)
+        self.tokens_due = MemoryTokensDue(lambda: self._accounts)
 
     @property
     def rows(self) -> dict[AccountId, Rows]:
@@ -60,14 +71,19 @@ class MemoryStore:
             try:
                 # A snapshot: an exception leaves the rows as they were.
                 rows = self._accounts.get(account, Rows()).copy()
+                announcements = MemoryAnnouncements()
                 yield Transaction(
-                    MemoryInstallations(rows, account),
+                    MemoryInstallations(rows, account, announcements),
                     MemoryGrants(rows, self._clock),
                     MemoryAuthorizations(rows),
                     MemorySessions(rows),
                     MemoryAudit(rows, account),
+                    MemoryAppTokens(rows),
+                    MemorySigningKeys(rows),
+                    announcements,
                 )
                 self._accounts[account] = rows
+                self.feed.commit(announcements.told)
             finally:
                 self._holders[account] = None
 

@@ -10,6 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.kernel.ids import AccountId, UserId
+from services.auth.adapters.sql.revocations import SqlAnnouncements
 from services.auth.domain.installation import (
     ASK_EVERY,
     CONFIRM_AFTER,
@@ -73,9 +74,12 @@ def _write(installation: Installation) -> dict[str, object]:
 class SqlInstallations:
     """Implements the port `Installations`."""
 
-    def __init__(self, connection: AsyncConnection, account: AccountId) -> None:
+    def __init__(
+        self, connection: AsyncConnection, account: AccountId, announcements: SqlAnnouncements
+    ) -> None:
         self._connection = connection
         self._account = account
+        self._announcements = announcements
 
     async def get(self, *, for_update: bool = False) -> Installation | None:
         query = f"SELECT {_COLUMNS} FROM installations WHERE account = :account"  # noqa: S608 - constants only
@@ -85,10 +89,14 @@ class SqlInstallations:
 
     async def put(self, installation: Installation) -> None:
         query = (
-            f"INSERT INTO installations ({_COLUMNS}) VALUES ({_VALUES}) "  # noqa: S608 - constants only
-            f"ON CONFLICT (account) DO UPDATE SET {_CHANGES}"
+            "WITH before AS (SELECT generation FROM installations WHERE account = :account) "  # noqa: S608 - constants only
+            f"INSERT INTO installations ({_COLUMNS}) VALUES ({_VALUES}) "
+            f"ON CONFLICT (account) DO UPDATE SET {_CHANGES} "
+            "RETURNING COALESCE((SELECT generation FROM before), 0)"
         )
-        await self._connection.execute(text(query), _write(installation) | {"account": self._account})
+        done = await self._connection.execute(text(query), _write(installation) | {"account": self._account})
+        if installation.generation > done.scalar_one():
+            self._announcements.generation(self._account, installation.generation)
 
 
 async def bind(connection: AsyncConnection, installation: Installation) -> Installation:

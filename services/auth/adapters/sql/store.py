@@ -11,11 +11,15 @@ from sqlalchemy import text
 from libs.db.engine import Database
 from libs.kernel.ids import AccountId
 from services.auth.adapters.sql import grants, installations
+from services.auth.adapters.sql.app_tokens import SqlAppTokens
 from services.auth.adapters.sql.audit import SqlAudit
 from services.auth.adapters.sql.grants import SqlGrants
+from services.auth.adapters.sql.revocations import SqlAnnouncements
 from services.auth.adapters.sql.sessions import SqlAuthorizations, SqlSessions
+from services.auth.adapters.sql.signing_keys import SqlSigningKeys
 from services.auth.app.ports import Transaction
 from services.auth.domain.installation import Installation, InstallationState
+from services.auth.domain.revocation import FEED_KEPT
 from services.auth.domain.session import IDLE, MARGIN
 
 
@@ -31,13 +35,18 @@ class SqlStore:
     @asynccontextmanager
     async def _transaction(self, account: AccountId) -> AsyncIterator[Transaction]:
         async with self._database.transaction() as connection:
+            announcements = SqlAnnouncements(connection)
             yield Transaction(
-                installations.SqlInstallations(connection, account),
+                installations.SqlInstallations(connection, account, announcements),
                 SqlGrants(connection, account),
                 SqlAuthorizations(connection, account),
                 SqlSessions(connection, account),
                 SqlAudit(connection, account),
+                SqlAppTokens(connection, account),
+                SqlSigningKeys(connection),
+                announcements,
             )
+            await announcements.flush()
 
     async def bind(self, installation: Installation) -> Installation:
         async with self._database.transaction() as connection:
@@ -72,12 +81,14 @@ class SqlStore:
 
     async def sweep(self, now: datetime) -> None:
         # A session past its absolute end is not touched any more: its idle end tells both.
-        ends = {"ended": now - MARGIN, "idle": now - IDLE - MARGIN}
+        ends = {"ended": now - MARGIN, "idle": now - IDLE - MARGIN, "feed": now - FEED_KEPT}
         async with self._database.transaction() as connection:
             for statement in (
                 "DELETE FROM used_signed_urls WHERE expires_at < :ended",
                 "DELETE FROM authorizations WHERE expires_at < :ended",
                 "DELETE FROM sessions WHERE seen_at < :idle",
+                # The newest entry stays: the next one takes its number from it.
+                "DELETE FROM revocations WHERE at < :feed AND position < (SELECT max(position) FROM revocations)",
             ):
                 await connection.execute(text(statement), ends)
 

@@ -12,9 +12,10 @@ from sqlalchemy import text
 from libs.db.engine import Database
 from libs.kernel.errors import DependencyUnavailableError
 from services.auth.adapters.memory.zendesk import ACCESS_SECONDS, Fault
-from services.auth.adapters.sql.signing_keys import load_token_keys
 from services.auth.adapters.sql.store import SqlStore
 from services.auth.app.audit_chain import verify_rows
+from services.auth.app.keep_keys import KeepKeys, schedules
+from services.auth.app.token_keys import TokenKeys
 from services.auth.domain.errors import ReauthorizationNeededError
 from services.auth.domain.grant import GrantState
 from services.auth.domain.installation import Installation, InstallationState
@@ -141,13 +142,14 @@ async def test_many_authorisations_at_once_share_a_small_pool(database: Database
 async def test_replicas_that_start_at_once_sign_with_the_same_keys(database: Database) -> None:
     house = House(SqlStore(database), sql_sealer(database))
 
-    made = await asyncio.gather(
-        *(load_token_keys(database, house.sealer, ISSUER, house.clock, house.ids) for _ in range(3))
-    )
+    made = [TokenKeys(ISSUER, house.ids, {}, {}) for _ in range(3)]
+    plans = schedules("ES256")
+    keepers = [KeepKeys(house.store, house.sealer, keys, house.clock, house.ids, plans) for keys in made]
+    await asyncio.gather(*(keeper.keep() for keeper in keepers))
 
     for kind in ("installation", "context"):
         assert len({keys.signers[kind].kid for keys in made}) == 1
-        assert len(made[0].sets[kind]) == 1
+        assert [len(keys.sets[kind]) for keys in made] == [2, 2, 2]  # the active one and the next
     assert made[0].signers["installation"].kid != made[0].signers["context"].kid
 
 

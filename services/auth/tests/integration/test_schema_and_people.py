@@ -28,7 +28,7 @@ async def test_the_code_asks_for_the_newest_schema_and_every_revision_applies_on
 ) -> None:
     url = fresh_database(None)
 
-    assert await asyncio.to_thread(migrate, url, DEFINITION.migrations) == ["0001", "0002", "0003"]
+    assert await asyncio.to_thread(migrate, url, DEFINITION.migrations) == ["0001", "0002", "0003", "0004"]
     assert await asyncio.to_thread(migrate, url, DEFINITION.migrations) == []
 
     empty = Database(url)

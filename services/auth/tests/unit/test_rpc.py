@@ -1,7 +1,8 @@
 """AuthService over real gRPC: who may call what, what a message says, and what an error leaks."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 import grpc
@@ -199,13 +200,56 @@ async def test_the_audit_is_paged_and_tells_no_contact(house: House, rpc: Rpc) -
     assert "Ada" not in str(seen)
 
 
-async def test_what_is_not_built_says_so(rpc: Rpc) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub(rpc, "ops").RotateSigningKey(
-            messages.RotateSigningKeyRequest(kind=resources.TOKEN_KIND_CONTEXT)
-        )
+async def test_keys_are_rotated_and_revoked_and_the_feed_says_so(house: House, rpc: Rpc) -> None:
+    await house.keep_keys.keep()
+    watch = asyncio.create_task(house.watch.run())
+    call = stub(rpc, "policy").WatchRevocations(messages.WatchRevocationsRequest())
+    try:
+        async with asyncio.timeout(10):
+            while not (await call.read()).snapshot_end:
+                pass
+        house.clock.advance(timedelta(days=2))
+        old = house.keys.signers["context"].kid
+        request = messages.RotateSigningKeyRequest(kind=resources.TOKEN_KIND_CONTEXT)
+        rotated = await stub(rpc, "ops").RotateSigningKey(request)
+        await stub(rpc, "ops").RevokeSigningKey(messages.RevokeSigningKeyRequest(key_id=old))
+        said: list[messages.WatchRevocationsResponse] = []
+        async with asyncio.timeout(10):
+            while not any(message.distrusted_key for message in said):
+                said.append(await call.read())
+    finally:
+        call.cancel()
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
 
-    assert (caught.value.code(), reason_of(caught.value)) == (CODE.UNIMPLEMENTED, "NOT_BUILT")
+    assert house.keys.signers["context"].kid == rotated.key_id != old
+    assert said[-1].distrusted_key == old
+    assert all(message.key_set_changed for message in said)
+    answer = await stub(rpc, "policy").GetKeySet(messages.GetKeySetRequest())
+    assert not any(old in key.jwk_json for key in answer.keys)
+    assert any(rotated.key_id in key.jwk_json for key in answer.keys)
+
+
+@pytest.mark.parametrize(
+    ("request_message", "code", "reason"),
+    [
+        (messages.RotateSigningKeyRequest(), CODE.INVALID_ARGUMENT, "INVALID_REQUEST"),
+        (
+            messages.RotateSigningKeyRequest(kind=resources.TOKEN_KIND_SESSION),
+            CODE.INVALID_ARGUMENT,
+            "INVALID_REQUEST",
+        ),
+        (messages.RevokeSigningKeyRequest(key_id="ctx-none"), CODE.NOT_FOUND, "NOT_FOUND"),
+    ],
+)
+async def test_keys_that_are_not_there_are_not_rotated(
+    rpc: Rpc, request_message: Any, code: grpc.StatusCode, reason: str
+) -> None:
+    method = type(request_message).__name__.removesuffix("Request")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await getattr(stub(rpc, "ops"), method)(request_message)
+
+    assert (caught.value.code(), reason_of(caught.value)) == (code, reason)
 
 
 async def test_data_keys_are_rotated_and_an_account_is_shredded(house: House, rpc: Rpc) -> None:

@@ -7,6 +7,7 @@ import pytest
 from libs.crypto.tokens import CONTEXT_TYP, INSTALLATION_TYP
 from libs.kernel.errors import DependencyUnavailableError, NotFoundError
 from libs.kernel.ids import AccountId
+from services.auth.domain.errors import TokenNotRevocableError
 from services.auth.domain.grant import GrantState
 from services.auth.domain.installation import InstallationState
 from services.auth.domain.session import IDLE
@@ -131,4 +132,37 @@ async def test_revoking_a_token_ends_what_it_stands_for_once(house: House) -> No
         await house.revoke.token(token, "service:edge")
 
     assert [await house.verify(text) for text in (token, session)] == [None, None]
-    assert (await house.installation(done.account)).generation == done.generation + 1
+    ended = await house.installation(done.account)
+    assert ended.generation == done.generation + 1
+    # The app holds a dead token now: its page must offer the button again, and the button must work.
+    assert ended.state is InstallationState.NEEDS_REAUTHORIZATION
+    again = await house.authorized()
+    assert again.state is InstallationState.AUTHORIZED
+    assert await house.verify(house.token_of(again)) is not None
+
+
+async def test_a_revocation_is_in_the_feed_when_it_is_committed(house: House) -> None:
+    done = await house.authorized()
+    await house.revoke.token(house.token_of(done), "service:edge")
+    told = await house.memory.feed.tail(10)
+    assert [(entry.account, entry.generation) for entry in told] == [(done.account, done.generation + 1)]
+
+    await house.revoke.token(house.token_of(done), "service:edge")
+    assert len(await house.memory.feed.tail(10)) == 1
+    await house.revoke.installation(done.account, "service:ops")
+    generations = [entry.generation for entry in await house.memory.feed.tail(10)]
+    assert generations == sorted(set(generations))
+    assert generations[-1] == (await house.installation(done.account)).generation
+
+
+async def test_a_context_token_dies_by_itself(house: House) -> None:
+    done = await house.authorized()
+    token, session = house.token_of(done), (await house.enter(AGENT)).token
+    context = (await house.exchange.of_person(token, session, "edge", "policy")).token
+
+    with pytest.raises(TokenNotRevocableError):
+        await house.revoke.token(context, "service:edge")
+    house.clock.advance(timedelta(seconds=91))
+    await house.revoke.token(context, "service:edge")
+
+    assert await house.verify(token) is not None
