@@ -202,7 +202,7 @@ class TypeMethods(Methods):
         return messages.SimulateChangeResponse(
             gained=found.gained,
             lost=found.lost,
-            examples=[_sentence(flip) for flip in found.flips[:10]],
+            examples=[sentence_of(flip) for flip in found.flips[:10]],
             flips=flips,
             next_page_token=self._use.pages.encode(further, query) if found.more else "",
             users_gaining=found.gaining,
@@ -225,6 +225,7 @@ class TypeMethods(Methods):
         return Proposal(kind, key, request.merge_patch_json, extensions, creates, deletes)
 
 
-def _sentence(flip: Flip) -> str:
+def sentence_of(flip: Flip) -> str:
+    """Return an answer that would differ as a sentence."""
     what = f"every record of {flip.type}" if flip.record == "*" else f"{flip.type}/{flip.record}"
     return f"user {flip.user} {'gains' if flip.allowed else 'loses'} {flip.action} on {what}"
