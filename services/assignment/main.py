@@ -16,6 +16,7 @@ from libs.participant.servicer import ParticipantServicer
 from libs.participant.sql import SqlSubjects
 from libs.service.definition import Parts, ServiceDefinition, Wiring
 from libs.service.run import run_service
+from libs.zendesk.sql_windows import SqlWindows
 from services.assignment.adapters.sql.store import SqlStore
 from services.assignment.adapters.sql.subjects import PLACES
 from services.assignment.adapters.suite import AuthInstallations, PolicyClient
@@ -49,7 +50,8 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
     )
     sealer = Envelope(provider, SqlDataKeys(database))
     store = SqlStore(database)
-    zendesk = ZendeskClients(parts.channels, settings.zendesk_url_template, clock)
+    windows = SqlWindows(database, clock)
+    zendesk = ZendeskClients(parts.channels, settings.zendesk_url_template, clock, windows)
     policy = PolicyClient(parts.channels, parts.tokens)
     route, write = Route(store, ids), WriteOutbox(store, zendesk)
     job = RunMinuteJob(store, zendesk, route, write, clock)
@@ -82,7 +84,7 @@ DEFINITION = ServiceDefinition(
     name="assignment",
     settings_type=AssignmentSettings,
     migrations="services.assignment.migrations",
-    minimum_revision="0002",
+    minimum_revision="0003",
     peers=PEERS,
     build=build,
 )

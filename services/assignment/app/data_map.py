@@ -89,6 +89,11 @@ DATA_MAP = DataMap(
         *not_personal(
             "requests", "account request_id method body_hash response created_at", "answers to repeats"
         ),
+        *not_personal(
+            "zendesk_windows",
+            "account bucket number capacity used ends_at held_until",
+            "how many calls to Zendesk are left; a bucket is an endpoint or a view",
+        ),
         *not_personal("erasures", "account request node attempt counts", "what was answered to an erasure"),
     ),
 )
