@@ -134,7 +134,9 @@ async def _body(request: Request) -> Row:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def endpoint(methods: str, path: str, handler: Handler, *, api: bool = True) -> Route:
+def endpoint(
+    methods: str, path: str, handler: Handler, *, api: bool = True, prefix: str | None = None
+) -> Route:
     """Return a route for a handler.
 
     Args:
@@ -142,6 +144,7 @@ def endpoint(methods: str, path: str, handler: Handler, *, api: bool = True) -> 
         path: under `/api/v2/` when `api`, else from the root.
         handler: gets a `Call`.
         api: whether tokens, scopes and limits apply.
+        prefix: where the path is, other than said above.
     """
 
     async def serve(request: Request) -> Response:
@@ -167,7 +170,7 @@ def endpoint(methods: str, path: str, handler: Handler, *, api: bool = True) -> 
         except Refusal as refusal:
             return _refuse(refusal, headers)
 
-    prefix = "/api/v2/" if api else "/"
+    prefix = prefix or ("/api/v2/" if api else "/")
     return Route(prefix + path, serve, methods=methods.split())
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tools.zendesk_simulator.errors import wrong_type
 from tools.zendesk_simulator.resources import (
     apps,
+    custom_objects,
     custom_roles,
     custom_statuses,
+    deletion_schedules,
     field_options,
     fields,
     groups,
@@ -26,6 +31,8 @@ from tools.zendesk_simulator.resources import (
     schedules,
     search,
     skips,
+    sunshine,
+    sunshine_relations,
     tags,
     ticket_bulk,
     ticket_comments,
@@ -69,6 +76,10 @@ _MODULES = (
     routing,
     routing_values,
     schedules,
+    deletion_schedules,
+    custom_objects,
+    sunshine,
+    sunshine_relations,
     oauth,
     oauth_tokens,
     oauth_clients,
@@ -76,3 +87,15 @@ _MODULES = (
     proxy,
 )
 ROUTES: list[Route] = [route for module in _MODULES for route in module.ROUTES]
+
+_BY_ID = {r.path.split("/")[3] for r in ROUTES if r.path.startswith("/api/v2/") and r.path.count("{") == 1}
+
+
+async def unknown(request: Request, _: Exception) -> Response:
+    """Answer where there is no endpoint; an id that is no number is told apart from it."""
+    words = request.scope["path"].strip("/").split("/")
+    if len(words) == 4 and words[2] in _BY_ID and words[:2] == ["api", "v2"]:
+        verb = {"PUT": "update", "DELETE": "destroy"}.get(request.method, "show")
+        refusal = wrong_type("id", "an integer", f"api/v2/{words[2]}/{verb}")
+        return JSONResponse(refusal.body, refusal.status)
+    return JSONResponse({"error": "InvalidEndpoint", "description": "Not found"}, 404)

@@ -7,13 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tools.zendesk_simulator.control import Control
 from tools.zendesk_simulator.delivery import Dispatcher
-from tools.zendesk_simulator.routes import ROUTES
+from tools.zendesk_simulator.routes import ROUTES, unknown
 from tools.zendesk_simulator.state import World
 
 _PREFIX = re.compile(r"/_accounts/([a-z0-9-]+)(/.*)")
@@ -49,10 +47,6 @@ class _Accounts:
         self._dispatcher.collect()
 
 
-async def _unknown(request: Request, _: Exception) -> Response:
-    return JSONResponse({"error": "InvalidEndpoint", "description": "Not found"}, 404)
-
-
 def build_app(world: World) -> Starlette:
     """Return the application over a world; its lifespan runs the webhook dispatcher."""
     dispatcher = Dispatcher(world)
@@ -64,6 +58,6 @@ def build_app(world: World) -> Starlette:
         await dispatcher.stop()
 
     routes = [*Control(world, dispatcher).routes(), *ROUTES]
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: _unknown})
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: unknown, 405: unknown})
     app.add_middleware(_Accounts, world=world, dispatcher=dispatcher)
     return app

@@ -22,7 +22,6 @@ FORMATS = ("json", "xml", "form_encoded")
 CONDITIONAL = "conditional_ticket_events"
 TEST_SECRET = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="  # noqa: S105 - published by Zendesk
 MOST_OF_TRIALS = 10
-TIMEOUT_SECONDS = 10.0
 _PERMITTED = (
     "name",
     "description",
@@ -262,11 +261,11 @@ async def test_webhook(call: Call) -> Row:
         "x-zendesk-webhook-signature": sign(secret, timestamp, body),
         "x-zendesk-webhook-signature-timestamp": timestamp,
     }
+    http: httpx2.AsyncClient = call.request.scope["zendesk_http"]
     try:
-        async with httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as http:
-            answer = await http.request(
-                request["http_method"], request["endpoint"], content=body, headers=headers
-            )
+        answer = await http.request(
+            request["http_method"], request["endpoint"], content=body, headers=headers
+        )
     except httpx2.TransportError as error:
         raise newer(
             400, "WebhookTestFailed", f"the endpoint did not answer: {type(error).__name__}"
