@@ -35,23 +35,26 @@ class Served:
     http: httpx2.AsyncClient
     use: UseCases
 
-    async def relate(self, pairs: Sequence[tuple[int, str]]) -> list[str]:
-        """Make relationships from users to products; return their ids."""
-        now, ids = self.use.clock.now(), []
-        for user, record in pairs:
-            row = RelationshipRow(self.use.ids.new("rel"), OWNER, user_end(user), record, now)
-            kept, _ = await self.use.write_relationships.create(ACCOUNT, row, None)
-            ids.append(kept.id)
-        return ids
+
+async def prepare(use: UseCases) -> None:
+    """Make an object type `product`, a relationship type to it, and a user of each kind."""
+    await use.types.create(ACCOUNT, OBJECT, "product")
+    await use.types.create(ACCOUNT, RELATIONSHIP, OWNER, source="zen:user", target="product", many=True)
+    await use.sync_users(ACCOUNT, USERS, (), complete=True)
+
+
+async def relate(use: UseCases, pairs: Sequence[tuple[int, str]]) -> None:
+    """Make relationships from users to products."""
+    for user, record in pairs:
+        row = RelationshipRow(use.ids.new("rel"), OWNER, user_end(user), record, use.clock.now())
+        await use.write_relationships.create(ACCOUNT, row, None)
 
 
 @contextlib.asynccontextmanager
 async def served_policy(folder: Path) -> AsyncIterator[Served]:
-    """Serve a fresh account: an object type `product`, a relationship type to it, a user of each kind."""
+    """Serve a fresh account."""
     clock = SystemClock()
     use = UseCases.on(MemoryStore(), PageTokens(), clock, CountingIds())
-    await use.types.create(ACCOUNT, OBJECT, "product")
-    await use.types.create(ACCOUNT, RELATIONSHIP, OWNER, source="zen:user", target="product", many=True)
-    await use.sync_users(ACCOUNT, USERS, (), complete=True)
+    await prepare(use)
     async with open_edge(folder, PolicyServicer(use)) as http:
         yield Served(http, use)

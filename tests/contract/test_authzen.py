@@ -13,7 +13,7 @@ import pytest_asyncio
 from libs.decision.rows import OBJECT
 from services.edge.tests.house import key, person
 from services.policy.app.asked import Question
-from tests.contract.policy_over_http import ACCOUNT, OWNER, USERS, Served, served_policy
+from tests.contract.policy_over_http import ACCOUNT, OWNER, USERS, Served, relate, served_policy
 
 ACTIONS = ("create", "read", "update", "delete")
 ABOUT = ("read", "show_policies", "update_policies")
@@ -30,7 +30,7 @@ Body = dict[str, Any]
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     async with served_policy(tmp_path_factory.mktemp("authzen")) as one:
         await one.use.types.update_permissions(ACCOUNT, OBJECT, "product", json.dumps(PATCH))
-        await one.relate([(10003, "p1"), (10002, "p2"), (10004, "p3"), (10001, "p3")])
+        await relate(one.use, [(10003, "p1"), (10002, "p2"), (10004, "p3"), (10001, "p3")])
         yield one
 
 
