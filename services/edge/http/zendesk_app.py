@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs
+
 import grpc
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -20,19 +22,39 @@ COOKIE = "setlist_authorization"
 MAXIMUM_FORM_BYTES = 16 * 1024
 
 
+def _https(request: Request) -> bool:
+    """Tell whether browsers reach us over TLS; the connection itself ends at the ingress and is plain."""
+    return suite_of(request).public_url.startswith("https://")
+
+
 def _cookie_name(request: Request) -> str:
-    return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
+    return f"__Host-{COOKIE}" if _https(request) else COOKIE
+
+
+async def _signed_url(request: Request) -> str:
+    """Return the form's `token`, empty when there is none.
+
+    Raises:
+        ValueError: the form is larger than a signed URL can be, or no form.
+    """
+    body = bytearray()
+    async for part in request.stream():  # what the length says need not be true
+        body += part
+        if len(body) > MAXIMUM_FORM_BYTES:
+            raise ValueError("the form is too large")
+    return parse_qs(body.decode("ascii"), max_num_fields=20).get("token", [""])[0]
 
 
 async def open_app(request: Request) -> Response:
     """Zendesk posts the signed URL here, into the app's iframe."""
-    if int(request.headers.get("content-length") or 0) > MAXIMUM_FORM_BYTES:
+    try:
+        token = await _signed_url(request)
+    except ValueError:
         return page(
             "message.html", status=413, heading="Too large", text="The request is too large.", outcome=None
         )
-    token = (await request.form()).get("token")
     origin = request.query_params.get("origin", "")
-    if not isinstance(token, str) or not token:
+    if not token:
         return _refused("This page opens inside Zendesk only.", 400)
     try:
         opened = await suite_of(request).auth.OpenSession(
@@ -86,7 +108,9 @@ async def start_authorization(request: Request) -> Response:
             auth.StartAuthorizationRequest(ticket=ticket)
         )
     except (grpc.aio.AioRpcError, InvalidRequestError):
-        return _ended(False, "This authorisation expired. Close this window and press Authorize again.")
+        return _ended(
+            request, False, "This authorisation expired. Close this window and press Authorize again."
+        )
     answer = RedirectResponse(started.authorize_url, 302, headers={"referrer-policy": "no-referrer"})
     answer.set_cookie(
         _cookie_name(request),
@@ -94,7 +118,7 @@ async def start_authorization(request: Request) -> Response:
         max_age=600,
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=_https(request),
     )
     return answer
 
@@ -114,8 +138,10 @@ async def complete_authorization(request: Request) -> Response:
         )
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
-            return _ended(False, "The access was not granted. Press Authorize again as an administrator.")
-        return _ended(False, "Setlist could not finish the authorisation. Try again in a minute.")
+            return _ended(
+                request, False, "The access was not granted. Press Authorize again as an administrator."
+            )
+        return _ended(request, False, "Setlist could not finish the authorisation. Try again in a minute.")
     account = done.account.removeprefix("accounts/")
     try:
         acting = await suite.job(account, "assignment")  # type: ignore[arg-type]  # an AccountId by contract
@@ -128,11 +154,11 @@ async def complete_authorization(request: Request) -> Response:
         )
     except grpc.aio.AioRpcError as error:
         get_logger().warning("sync after authorisation failed", account=account, code=error.code().name)
-        return _ended(True, "The access was granted. Copying your agents takes a little longer.")
-    return _ended(True, "The access was granted and your agents were copied.")
+        return _ended(request, True, "The access was granted. Copying your agents takes a little longer.")
+    return _ended(request, True, "The access was granted and your agents were copied.")
 
 
-def _ended(ok: bool, text: str) -> Response:
+def _ended(request: Request, ok: bool, text: str) -> Response:
     answer = page(
         "message.html",
         status=200 if ok else 400,
@@ -141,7 +167,7 @@ def _ended(ok: bool, text: str) -> Response:
         outcome=True,
         outcome_json=embedded_json({"ok": ok, "text": text}),
     )
-    answer.delete_cookie(COOKIE)
+    answer.delete_cookie(_cookie_name(request), secure=_https(request), httponly=True, samesite="lax")
     return answer
 
 
