@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -12,6 +13,8 @@ from starlette.responses import Response
 
 from libs.clients.channels import Channels
 from libs.clients.context_tokens import ContextTokens
+from libs.clients.revocation_feed import RevocationFollower
+from libs.crypto.revocations import Revocations
 from libs.kernel.errors import DependencyUnavailableError
 from libs.rpc.pages import PageTokens
 from libs.rpc.tls import TlsFiles
@@ -20,10 +23,20 @@ from libs.settings.clock import clock_from_environment
 from libs.settings.service import load_settings, print_help, print_settings
 from libs.telemetry.logs import configure_logs, get_logger
 from libs.telemetry.traces import configure_telemetry
-from services.edge.http import agents, authzen, privacy, sunshine, webhooks, wellknown, zendesk_app
+from services.edge.http import (
+    agents,
+    authzen,
+    oauth_endpoints,
+    privacy,
+    sunshine,
+    webhooks,
+    wellknown,
+    zendesk_app,
+)
 from services.edge.http.authzen_callers import read_enforcement_points
 from services.edge.http.authzen_setup import AuthZen
 from services.edge.http.errors import problem
+from services.edge.http.oauth_clients import read_oauth_clients
 from services.edge.http.suite import Suite
 from services.edge.settings import EdgeSettings
 
@@ -42,9 +55,10 @@ def build_app(settings: EdgeSettings) -> Starlette:
     """Return the application.
 
     Raises:
-        ValueError: the file of enforcement points cannot be used.
+        ValueError: the file of enforcement points or of OAuth clients cannot be used.
     """
     points = read_enforcement_points(settings.enforcement_points_file)
+    clients = read_oauth_clients(settings.oauth_clients_file)
     tls = None
     if settings.tls_cert_file and settings.tls_key_file and settings.tls_ca_file:
         files = (settings.tls_cert_file, settings.tls_key_file, settings.tls_ca_file)
@@ -54,7 +68,10 @@ def build_app(settings: EdgeSettings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         clock = clock_from_environment()
         channels = Channels(settings, tls)
-        app.state.suite = Suite(channels, ContextTokens(channels, "edge", clock), clock, settings.public_url)
+        revocations = Revocations()
+        tokens = ContextTokens(channels, "edge", clock, revocations)
+        app.state.suite = Suite(channels, tokens, clock, settings.public_url)
+        app.state.oauth_clients, app.state.issuer = clients, settings.issuer
         app.state.authzen = AuthZen(
             points,
             settings.authzen_body_bytes,
@@ -62,10 +79,16 @@ def build_app(settings: EdgeSettings) -> Starlette:
             settings.authzen_page,
             _page_tokens(settings),
         )
+        following = None
+        if channels.known("auth"):  # else every call that needs it says so
+            following = asyncio.create_task(RevocationFollower(channels, revocations).follow())
         yield
+        if following is not None:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
         await channels.close()
 
-    modules = (zendesk_app, webhooks, agents, sunshine, authzen, privacy, wellknown)
+    modules = (zendesk_app, webhooks, agents, sunshine, authzen, privacy, oauth_endpoints, wellknown)
     routes = [route for module in modules for route in module.ROUTES]
     return Starlette(
         routes=routes, lifespan=lifespan, exception_handlers={DependencyUnavailableError: _unavailable}
@@ -89,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app = build_app(settings)
     except ValueError as error:
-        print(f"EDGE_ENFORCEMENT_POINTS_FILE: {error}", file=sys.stderr)  # noqa: T201 - as below
+        print(f"edge: {error}", file=sys.stderr)  # noqa: T201 - as below
         raise SystemExit(2) from None
     configure_logs("edge", settings.log_level)
     providers = configure_telemetry("edge", settings.otlp_endpoint)

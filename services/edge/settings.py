@@ -20,6 +20,8 @@ class EdgeSettings(ServiceSettings):
         public_url: address under which Zendesk, browsers and enforcement points reach the edge.
         enforcement_points_file: JSON array of `{name, account, key_sha256, trusted?}`: the programs that may
             ask over AuthZEN with a key of their own; None = persons only.
+        oauth_clients_file: JSON array of `{client_id, secret_sha256, may, account?}`: who may introspect and
+            revoke tokens; None = nobody.
         authzen_body_bytes: of one AuthZEN request.
         authzen_items: evaluations in one request.
         authzen_page: results in one answer to a search.
@@ -30,6 +32,7 @@ class EdgeSettings(ServiceSettings):
     port: Port = 8080
     public_url: str = "http://127.0.0.1:8080"
     enforcement_points_file: Path | None = None
+    oauth_clients_file: Path | None = None
     authzen_body_bytes: Annotated[int, Field(gt=0)] = 1024 * 1024
     authzen_items: Annotated[int, Field(gt=0, le=10_000)] = 1000
     authzen_page: Annotated[int, Field(gt=0, le=1000)] = 1000

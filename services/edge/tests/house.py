@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -56,6 +57,12 @@ class KeyBook(AuthServiceServicer):
             raise UnauthenticatedError("the credentials are not valid")
         token = metadata[0][1].removeprefix("Bearer ")
         return auth.ExchangeContextResponse(context_token=token, account=f"accounts/{account}")
+
+    async def WatchRevocations(
+        self, request: auth.WatchRevocationsRequest, context: Any
+    ) -> AsyncIterator[auth.WatchRevocationsResponse]:
+        yield auth.WatchRevocationsResponse(snapshot_end=True)
+        await asyncio.Event().wait()
 
 
 def key(point: str = "plain") -> dict[str, str]:
