@@ -17,6 +17,8 @@ ASK_AGAIN_SECONDS = 1.0
 """While a bucket is empty it is asked about no more often: others may give back what they did not need."""
 BLIND_SECONDS = 1.0
 """While the store is away a call goes without a lease: Zendesk counts too, and answers 429."""
+ROUNDING_SECONDS = 1.0
+"""Zendesk tells the rest of a window in whole seconds, rounded down: a call that comes early is refused."""
 _MEASURED_FROM = 2
 """A batch of at least so many shows by Zendesk's header whether it counts as one call or as many."""
 
@@ -92,7 +94,7 @@ class Budget:
                     continue  # it may be the limit of this one ticket or user
                 bucket = said.bucket
                 self._extra.setdefault(route, {})[bucket] = Charge(bucket, said.capacity, 60.0)
-            ends = None if said.resets_seconds is None else now + said.resets_seconds
+            ends = None if said.resets_seconds is None else now + said.resets_seconds + ROUNDING_SECONDS
             share = self._share(bucket)
             share.seen = Seen(said.capacity, said.remaining, ends)
             if share.capacity != said.capacity:

@@ -43,12 +43,13 @@ class Patience:
     """How long a call may take.
 
     Attributes:
-        total_seconds: spent waiting for budget and between attempts. A call to us that ends earlier (its
+        total_seconds: spent waiting for budget and between attempts; by default the rest of any window of a
+            minute. A call to us that ends earlier (its
             gRPC deadline) ends the call to Zendesk with it.
         attempt_seconds: one attempt as a whole, a body that drips in included.
     """
 
-    total_seconds: float = 60.0
+    total_seconds: float = 65.0
     attempt_seconds: float = 30.0
 
 

@@ -52,7 +52,7 @@ class Ask:
         capacity: of the bucket while Zendesk has not told it; 0 = not known.
         period_seconds: length of a window.
         returned: calls left of its last lease.
-        window: number of the window which that lease was of.
+        window: number of the window which that lease was of; 0 = there was none.
         seen: what Zendesk's answers said since then.
     """
 
@@ -104,10 +104,11 @@ class Window:
     def lease(self, now: float, ask: Ask) -> tuple[Window, Lease]:
         """Return the window after a question, and the answer."""
         window = _rolled(self, now, ask.period_seconds)
+        current = ask.window in (0, window.number)
         if ask.window == window.number:
             window = replace(window, used=max(0, window.used - ask.returned))
         if ask.seen is not None:
-            window = _informed(window, now, ask.seen)
+            window = _informed(window, now, ask.seen, current=current)
         capacity = window.capacity or ask.capacity
         if window.held_until > now:
             return window, Lease(0, 0.0, window.held_until - now, capacity, window.number)
@@ -136,15 +137,21 @@ def _rolled(window: Window, now: float, period: float) -> Window:
     return replace(window, number=window.number + 1, used=0, ends_at=now + period, held_until=held)
 
 
-def _informed(window: Window, now: float, seen: Seen) -> Window:
-    """Return the window with what Zendesk said of its own."""
-    window = replace(window, capacity=seen.capacity)
-    if seen.ends_at is not None and seen.ends_at <= now:
-        return window  # what it counted is over
-    ends = seen.ends_at
-    if ends is None or abs(ends - window.ends_at) <= _ALIGNED_SECONDS:
-        ends = window.ends_at
-    return replace(window, ends_at=ends, used=max(window.used, seen.capacity - seen.remaining))
+def _informed(window: Window, now: float, seen: Seen, *, current: bool) -> Window:
+    """Return the window with what Zendesk said of its own.
+
+    Args:
+        current: whether it was said during this window; what was said before it is over.
+    """
+    window, used = replace(window, capacity=seen.capacity), seen.capacity - seen.remaining
+    if seen.ends_at is not None and now < seen.ends_at > window.ends_at + _ALIGNED_SECONDS:
+        # Zendesk has begun another one.
+        return replace(window, number=window.number + 1, used=used, ends_at=seen.ends_at)
+    if not current or (seen.ends_at is not None and seen.ends_at <= now):
+        return window
+    if seen.ends_at is not None and seen.ends_at < window.ends_at - _ALIGNED_SECONDS:
+        window = replace(window, ends_at=seen.ends_at)
+    return replace(window, used=max(window.used, used))
 
 
 class Windows(Protocol):

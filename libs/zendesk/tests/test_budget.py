@@ -75,8 +75,8 @@ async def test_a_plan_is_learnt_from_the_first_answer_and_kept_by_all() -> None:
     first.learn(SHOW, PLAN, charges(SHOW))
 
     assert await take(first, SHOW, 100) + await take(second, SHOW, 900) <= 650
-    assert await second.take(SHOW, charges(SHOW)) == 40
-    place.later(41)
+    assert await second.take(SHOW, charges(SHOW)) == 41
+    place.later(42)
     assert await take(second, SHOW, 100) == 100
 
 

@@ -109,6 +109,27 @@ class WindowsConformance:
 
         assert (await windows.lease(account, BUCKET, ask(cost=100, seen=seen))).granted == 100
 
+    async def test_what_was_said_of_the_last_window_does_not_close_the_next_one(
+        self, windows: Windows, clock: ManualClock, account: str
+    ) -> None:
+        first = await windows.lease(account, BUCKET, ask(cost=100))
+        clock.advance(timedelta(seconds=60.5))
+        late = Seen(capacity=100, remaining=0, ends_at=clock.now().timestamp() + 0.5)
+        next_ = await windows.lease(account, BUCKET, ask(cost=100, seen=late, window=first.window))
+
+        assert next_.granted == 100
+
+    async def test_a_window_that_zendesk_began_meanwhile_is_a_new_one(
+        self, windows: Windows, clock: ManualClock, account: str
+    ) -> None:
+        first = await windows.lease(account, BUCKET, ask(cost=100))
+        clock.advance(timedelta(seconds=50))
+        begun = Seen(capacity=100, remaining=97, ends_at=clock.now().timestamp() + 58)
+        told = await windows.lease(account, BUCKET, ask(cost=97, seen=begun, window=first.window))
+
+        assert told.granted == 97
+        assert told.window == first.window + 1
+
     async def test_without_a_known_capacity_nothing_is_counted(self, windows: Windows, account: str) -> None:
         leases = [await windows.lease(account, "account", ask(capacity=0)) for _ in range(3)]
 
