@@ -34,7 +34,7 @@ _NOT_STATE = frozenset({"clock"})
 def take(world: World) -> bytes:
     """Return the state of every account and the clock's time."""
     accounts = [
-        {name: _encode(value) for name, value in vars(account).items() if name not in _NOT_STATE}
+        {name: encoded(value) for name, value in vars(account).items() if name not in _NOT_STATE}
         for account in world.accounts.values()
     ]
     document = {"format": FORMAT, "now": world.clock.now().isoformat(), "accounts": accounts}
@@ -79,19 +79,20 @@ def _account(world: World, row: Mapping[str, Any]) -> Account:
     return account
 
 
-def _encode(value: Any) -> Any:
+def encoded(value: Any) -> Any:
+    """Return a value as the document holds it; raises TypeError for what it cannot hold."""
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, dict):
         if all(isinstance(k, str) and not k.startswith("$") for k in value):
-            return {k: _encode(v) for k, v in value.items()}
-        return {"$map": [[_encode(k), _encode(v)] for k, v in value.items()]}
+            return {k: encoded(v) for k, v in value.items()}
+        return {"$map": [[encoded(k), encoded(v)] for k, v in value.items()]}
     if isinstance(value, list | deque):
-        return [_encode(v) for v in value]
+        return [encoded(v) for v in value]
     if isinstance(value, tuple):
-        return {"$tuple": [_encode(v) for v in value]}
+        return {"$tuple": [encoded(v) for v in value]}
     if isinstance(value, set | frozenset):
-        return {"$set": [_encode(v) for v in sorted(value)]}
+        return {"$set": [encoded(v) for v in sorted(value)]}
     if isinstance(value, bytes):
         return {"$bytes": base64.b64encode(value).decode()}
     if isinstance(value, datetime):
@@ -100,7 +101,7 @@ def _encode(value: Any) -> Any:
         pem = value.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return {"$key": pem.decode()}
     if type(value).__name__ in _ROWS:
-        members = {f.name: _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        members = {f.name: encoded(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"$row": [type(value).__name__, members]}
     raise TypeError(f"a snapshot cannot hold a `{type(value).__name__}`")
 

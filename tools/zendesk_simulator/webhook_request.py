@@ -124,9 +124,11 @@ class Breaker:
 
     def learn(self, now: datetime, *, ok: bool) -> None:
         """Count an outcome."""
-        if self._closed_again is not None and ok:
-            self._closed_again, self._errors = None, 0
-            self._seen.clear()
+        if self._closed_again is not None:
+            if now >= self._closed_again:  # the test; what was still under way when it opened proves nothing
+                self._closed_again = None if ok else now + BREAKER_PAUSE
+                self._errors = 0
+                self._seen.clear()
             return
         self._seen.append((now, ok))
         self._errors += not ok

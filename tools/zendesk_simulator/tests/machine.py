@@ -122,7 +122,7 @@ class Machine:
 
     async def control(self, method: str, path: str, body: object = None) -> httpx2.Response:
         """Call the control API; a path without a leading slash is the account's."""
-        where = path if path.startswith("/") else f"/acme/{path}"
+        where = path if path.startswith("/") else f"/acme/{path}".rstrip("/")
         return await self.http.request(method, f"/_control{where}", json=body)
 
     async def fault(self, mode: str, **options: object) -> int:

@@ -334,3 +334,33 @@ async def test_a_store_that_fails_in_the_middle_is_told_and_loses_nothing(
     await house.write(ACCOUNT)
     assert sorted(zendesk.writes) == [(5, 1), (6, 1)]
     assert await house.pending() == 0
+
+
+async def test_a_write_for_which_there_is_no_token_is_free_for_the_next_drain(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    def no_grant() -> None:
+        raise DependencyUnavailableError("auth holds no working grant")
+
+    await decided(house, 5)
+    zendesk.fault(PUT, first=no_grant)
+
+    with pytest.raises(DependencyUnavailableError):
+        await house.write(ACCOUNT)
+    assert (await house.write(ACCOUNT)).confirmed == 1
+    assert zendesk.writes == [(5, 1)]
+
+
+async def test_a_job_for_which_there_is_no_token_frees_every_write(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    def no_grant() -> None:
+        raise DependencyUnavailableError("auth holds no working grant")
+
+    tickets = range(1, SINGLE + 3)
+    await decided(house, *tickets)
+    zendesk.fault(r"PUT tickets/update_many", first=no_grant)
+
+    with pytest.raises(DependencyUnavailableError):
+        await house.write(ACCOUNT)
+    assert (await house.write(ACCOUNT)).confirmed == len(tickets)
