@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -11,6 +12,10 @@ from google.protobuf.message import DecodeError, Message
 
 from libs.kernel.errors import InvalidRequestError
 
+BREATH = 16
+"""Messages of a stream between two turns of the event loop. The native backend's `write` does not wait while
+there is room, nor when the caller is gone: a generator that never waits either would hold up every other call,
+and never hear that it was cancelled."""
 Proceed: TypeAlias = Callable[[], Awaitable[None]]
 Check: TypeAlias = Callable[[Message], None]
 """Looks at one request message; raises what is wrong with it."""
@@ -61,9 +66,13 @@ class Call:
         if handler.response_streaming:
             behaviour = handler.stream_stream if handler.request_streaming else handler.unary_stream
             answers = behaviour(given, self.context)
+            written = 0
             try:
                 async for answer in answers:
                     await self.context.write(encode(answer))
+                    written += 1
+                    if written % BREATH == 0:
+                        await asyncio.sleep(0)
             finally:  # a generator that a gone caller leaves half-read may hold a transaction
                 if (close := getattr(answers, "aclose", None)) is not None:
                     await close()

@@ -27,7 +27,13 @@ ORDER: Sequence[tuple[str, str]] = (
 
 
 def build_steps(
-    service: str, peers: PeerTable, tls: TlsFiles | None, verifier: ContextVerifier | None, max_calls: int
+    service: str,
+    peers: PeerTable,
+    tls: TlsFiles | None,
+    verifier: ContextVerifier | None,
+    max_calls: int,
+    *,
+    behind_mesh: bool = False,
 ) -> list[Step]:
     """Return the steps in `ORDER`."""
     steps: list[Step] = [
@@ -35,7 +41,7 @@ def build_steps(
         RequestLog(),
         ErrorMap(service),
         Deadline(max_calls),
-        Authenticate(service, peers, tls, verifier),
+        Authenticate(service, peers, tls, verifier, behind_mesh=behind_mesh),
         Tenant(),
         Validate(),
     ]

@@ -38,7 +38,7 @@ class Health:
 
     async def start(self, address: str) -> int:
         """Listen in plain text and answer; return the port."""
-        port = listen(self._server, address, None)
+        port = listen(self._server, address, None, open_plaintext=True)
         await self._servicer.set("liveness", _SERVING)
         await self._set(ready=False)
         await self._server.start()

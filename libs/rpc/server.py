@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import grpc
 from grpc_reflection.v1alpha import reflection
 
+from libs.rpc.backends import Backend, BackendError, new_server
 from libs.rpc.chain import Chain, build_steps
 from libs.rpc.identity import ContextVerifier
 from libs.rpc.peers import REFLECTION, PeerTable
 from libs.rpc.tls import TlsFiles
+from libs.settings.addresses import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,10 @@ class PortTakenError(Exception):
     """Nothing can listen on the address."""
 
 
+class OpenPlaintextError(Exception):
+    """Strangers could reach the plain text port."""
+
+
 def build_server(
     *,
     service: str,
@@ -41,27 +47,38 @@ def build_server(
     verifier: ContextVerifier | None,
     limits: Limits | None = None,
     tls: TlsFiles | None = None,
+    backend: Backend = Backend.GRPCIO,
+    behind_mesh: bool = False,
 ) -> grpc.aio.Server:
     """Return a server with the whole chain, not yet listening.
+
+    The chain is the same on every backend, and so is what a caller sees.
 
     Args:
         service: short name; the audience of context tokens and the domain of errors.
         peers: who may call what; reflection is added for operators.
         verifier: of context tokens.
         limits: sizes.
-        tls: certificate files; None serves loopback in plain text.
+        tls: certificate files; None serves plain text.
+        backend: what speaks HTTP/2; see `libs.rpc.backends`.
+        behind_mesh: for plain text: a proxy in front ends TLS, so nobody is trusted for being on this machine
+            and the peer is the one that the signed context token names. Methods without a token are closed.
+
+    Raises:
+        BackendError: the native backend serves no TLS.
     """
+    if backend is Backend.NATIVE and tls is not None:
+        raise BackendError("the `native` backend serves no TLS: take away the TLS files or choose `grpcio`")
     limits = limits or Limits()
-    steps = build_steps(service, {**peers, **REFLECTION}, tls, verifier, limits.max_calls)
-    options = (
-        ("grpc.max_receive_message_length", limits.max_message_bytes),
-        ("grpc.max_metadata_size", 16 * 1024),
-        ("grpc.max_connection_age_ms", limits.connection_age_seconds * 1000),
-        ("grpc.max_connection_age_grace_ms", 30_000),
-        ("grpc.so_reuseport", 0),
+    steps = build_steps(
+        service, {**peers, **REFLECTION}, tls, verifier, limits.max_calls, behind_mesh=behind_mesh
     )
-    return grpc.aio.server(
-        interceptors=[Chain(steps)], options=options, maximum_concurrent_rpcs=limits.max_calls * 2
+    return new_server(
+        backend,
+        [Chain(steps)],
+        max_calls=limits.max_calls * 2,
+        max_message_bytes=limits.max_message_bytes,
+        connection_age_seconds=limits.connection_age_seconds,
     )
 
 
@@ -70,12 +87,30 @@ def add_reflection(server: grpc.aio.Server, services: Sequence[str]) -> None:
     reflection.enable_server_reflection([*services, reflection.SERVICE_NAME], server)
 
 
-def listen(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
+def listen(
+    server: grpc.aio.Server,
+    address: str,
+    credentials: grpc.ServerCredentials | None,
+    *,
+    open_plaintext: bool = False,
+) -> int:
     """Bind the server and return the port.
 
+    Args:
+        server: from `build_server`.
+        address: `host:port`; port 0 = any.
+        credentials: None = plain text.
+        open_plaintext: plain text may be reached from elsewhere: health, or a service behind a mesh.
+
     Raises:
+        OpenPlaintextError: plain text on an address that is not this machine's alone.
         PortTakenError: the address is in use or cannot be bound.
     """
+    if credentials is None and not open_plaintext and not is_loopback(address):
+        raise OpenPlaintextError(
+            f"plain text on {address} would be open to strangers: set the TLS files, listen on 127.0.0.1, "
+            "or set SETLIST_RPC_PLAINTEXT_BEHIND_MESH=true where a proxy ends TLS"
+        )
     try:
         if credentials is not None:
             return server.add_secure_port(address, credentials)

@@ -27,10 +27,11 @@ from libs.rpc.call import Call, Proceed
 from libs.rpc.deadlines import HOPELESS_SECONDS, set_deadline
 from libs.rpc.errors import DETAILS_KEY, INTERNAL_TEXT, code_of, internal_details, status_details, text_of
 from libs.rpc.identity import Caller, ContextVerifier, set_caller
-from libs.rpc.peers import PeerTable
+from libs.rpc.peers import MethodRule, PeerTable
 from libs.rpc.tls import TlsFiles, peer_of
 from libs.telemetry.logs import get_logger
 
+NOT_THIS_PEER = "this peer may not call this method"
 LOCAL_PEER = "ops"
 """Without TLS a server listens on loopback only, and whoever calls is an operator of this machine."""
 
@@ -90,7 +91,7 @@ class RequestLog:
                 method=call.method,
                 account=call.account,
                 code=call.code.name,
-                duration_ms=round((time.perf_counter() - began) * 1000, 1),
+                duration_ms=round((time.perf_counter() - began) * 1000, 3),
             )
 
 
@@ -173,41 +174,64 @@ class Deadline:
 
 
 class Authenticate:
-    """The peer guard (mTLS identity against the method's row) and the context token."""
+    """The peer guard (identity against the method's row) and the context token.
+
+    The peer is the service account of the certificate. Without TLS it is `ops` on this machine's own loopback,
+    or, behind a mesh, the one for which auth signed the context token: never an address, never a header that
+    somebody else could have written. There a method that takes no token has no provable peer and is closed.
+    """
 
     name = "authenticate"
 
     def __init__(
-        self, service: str, peers: PeerTable, tls: TlsFiles | None, verifier: ContextVerifier | None
+        self,
+        service: str,
+        peers: PeerTable,
+        tls: TlsFiles | None,
+        verifier: ContextVerifier | None,
+        *,
+        behind_mesh: bool = False,
     ) -> None:
         self._service = service
         self._peers = peers
         self._tls = tls
         self._verifier = verifier
+        self._peer_without_tls = None if behind_mesh else LOCAL_PEER
 
     async def around(self, call: Call, proceed: Proceed) -> None:
         rule = self._peers.get(call.method)
-        peer = peer_of(call.context.auth_context(), self._tls) if self._tls else LOCAL_PEER
-        if rule is None or peer not in rule.peers:
-            raise PermissionDeniedError("this peer may not call this method")
-        caller = Caller(peer)
+        peer = peer_of(call.context.auth_context(), self._tls) if self._tls else self._peer_without_tls
+        if rule is None or (peer is not None and peer not in rule.peers):
+            raise PermissionDeniedError(NOT_THIS_PEER)
         if rule.context:
-            caller = await self._with_context(call, peer)
+            caller = await self._with_context(call, peer, rule)
             if not rule.users and caller.user is not None:
                 raise PermissionDeniedError("only services may call this method")
+        elif peer is None:
+            raise PermissionDeniedError(NOT_THIS_PEER)
+        else:
+            caller = Caller(peer)
         call.account = caller.account or ""
         set_caller(caller)
         await proceed()
 
-    async def _with_context(self, call: Call, peer: str) -> Caller:
+    async def _with_context(self, call: Call, peer: str | None, rule: MethodRule) -> Caller:
         given = [v for k, v in call.context.invocation_metadata() or () if k == "authorization"]
         if len(given) != 1 or not isinstance(given[0], str) or not given[0].startswith("Bearer "):
             raise UnauthenticatedError("exactly one `authorization: Bearer` context token is needed")
         if self._verifier is None:
             raise UnauthenticatedError("this server has no keys to verify context tokens with")
         said = await self._verifier.verify(given[0].removeprefix("Bearer "), self._service)
-        if said.peer != peer and self._tls is not None:
+        if peer is None:  # the signature is the proof of the peer
+            peer = said.peer
+            if peer not in rule.peers:
+                raise PermissionDeniedError(NOT_THIS_PEER)
+        elif said.peer != peer and self._tls is not None:
             raise UnauthenticatedError("the token is not valid")
+        if said.stale and not rule.stale:
+            raise DependencyUnavailableError(
+                "what was revoked cannot be known just now", retry_after_seconds=1.0
+            )
         return Caller(peer, said.account, said.installation, said.subject, said.role, said.custom_role_id)
 
 

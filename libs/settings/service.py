@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+_BACKEND_FIELDS = {"backend": "rpc_backend", "cert": "tls_cert_file"}
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -33,6 +34,10 @@ class ServiceSettings(BaseSettings):
         issuer: `iss` of all our tokens; read from `SETLIST_ISSUER`.
         zendesk_url_template: base URL of an account, with `{subdomain}`; read from `ZENDESK_URL_TEMPLATE`.
         page_token_key: signs page tokens; the same on every replica.
+        rpc_backend: what speaks HTTP/2: `grpcio`, or `native` for plain text behind a proxy that ends TLS.
+        rpc_plaintext_behind_mesh: plain text may listen on any address, and its peers are those that context
+            tokens name; read from `SETLIST_RPC_PLAINTEXT_BEHIND_MESH`. Without it plain text is for loopback,
+            and whoever calls there is an operator of this machine.
         drain_lag_seconds: from NOT_SERVING to the refusal of new calls.
         drain_grace_seconds: for calls in flight.
     """
@@ -57,6 +62,10 @@ class ServiceSettings(BaseSettings):
     zendesk_url_template: str = Field(
         default="https://{subdomain}.zendesk.com", validation_alias="ZENDESK_URL_TEMPLATE"
     )
+    rpc_backend: Literal["grpcio", "native"] = "grpcio"
+    rpc_plaintext_behind_mesh: bool = Field(
+        default=False, validation_alias="SETLIST_RPC_PLAINTEXT_BEHIND_MESH"
+    )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     otlp_endpoint: str | None = None
     page_token_key: SecretStr | None = None
@@ -64,6 +73,15 @@ class ServiceSettings(BaseSettings):
     drain_grace_seconds: Seconds = 20.0
     max_calls: Annotated[int, Field(gt=0)] = 400
     database_connections: Annotated[int, Field(gt=0)] = 10
+
+    @model_validator(mode="after")
+    def _native_has_no_tls(self) -> Self:
+        if self.rpc_backend == "native" and self.tls_cert_file is not None:
+            names = {key: variable_name(type(self), field) for key, field in _BACKEND_FIELDS.items()}
+            raise PydanticCustomError(
+                "backend", "{backend}: `native` serves no TLS, so {cert} must not be set", dict(names)
+            )
+        return self
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:

@@ -28,6 +28,7 @@ from libs.crypto.keys import KeySet
 from libs.crypto.signer import Signer
 from libs.crypto.tokens import CONTEXT_TYP
 from libs.kernel.clock import Clock, ManualClock
+from libs.rpc.backends import Backend
 from libs.rpc.channel import build_channel
 from libs.rpc.peers import PeerTable, check_complete
 from libs.rpc.server import Limits, add_reflection, build_server, listen
@@ -71,13 +72,18 @@ class Rpc:
         authority.write_bytes(self.ca.certificate)
         return TlsFiles(*self.ca.issue(peer).write(self._folder, peer), authority)
 
+    def client_tls(self, peer: str) -> TlsFiles | None:
+        """Return what a client of `peer` needs for this server; None in plain text."""
+        return self.files(peer) if self._tls else None
+
     def channel(self, peer: str = "edge") -> grpc.aio.Channel:
         """Return the client builder's channel with the certificate of `peer`.
 
-        In plain text nobody proves who he is: the server takes every peer for `ops`.
+        In plain text nobody proves who he is: the server takes every peer for `ops`, or behind a mesh for the
+        peer of the token.
         """
         if peer not in self._channels:
-            tls = self.files(peer) if self._tls else None
+            tls = self.client_tls(peer)
             self._channels[peer] = build_channel(self.address, services=self._services, tls=tls)
         return self._channels[peer]
 
@@ -138,6 +144,8 @@ async def rpc_harness(
     tls: bool = True,
     verifies_context: bool = True,
     limits: Limits | None = None,
+    backend: Backend = Backend.GRPCIO,
+    behind_mesh: bool = False,
 ) -> AsyncIterator[Rpc]:
     """Serve on a free port of 127.0.0.1 behind `build_server`; stop everything at the end.
 
@@ -150,6 +158,8 @@ async def rpc_harness(
         tls: mTLS from a throw-away authority, or plain text.
         verifies_context: False as for auth, which takes no context tokens.
         limits: of the server.
+        backend: what speaks HTTP/2; `native` serves plain text only.
+        behind_mesh: plain text in which the peer is the one that the context token names.
 
     Raises:
         ValueError: a method has no rule, or a rule no method.
@@ -165,7 +175,15 @@ async def rpc_harness(
 
         files = rpc.files(service) if tls else None
         verifier = ContextKeys(keys, ISSUER, clock) if verifies_context else None
-        server = build_server(service=service, peers=peers, verifier=verifier, limits=limits, tls=files)
+        server = build_server(
+            service=service,
+            peers=peers,
+            verifier=verifier,
+            limits=limits,
+            tls=files,
+            backend=backend,
+            behind_mesh=behind_mesh,
+        )
         add(server)
         add_reflection(server, [s.full_name for s in services])
         rpc.certificate = ServerCertificate(files) if files else None

@@ -8,16 +8,17 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 from buf.validate import validate_pb2  # pants: no-infer-dep - comes with every proto of ours
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from libs.kernel.clock import Clock
+from libs.rpc.backends import Backend
 from libs.rpc.peers import PeerTable, rules
 from libs.rpc.server import Limits
-from libs.testing.rpc import Rpc, rpc_harness
+from libs.testing.rpc import Add, Rpc, rpc_harness
 
 PACKAGE = "setlist.probe.v1"
 Kind = descriptor_pb2.FieldDescriptorProto
@@ -64,6 +65,7 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
         ("Read", False, False, Options.NO_SIDE_EFFECTS),
         ("Put", False, False, Options.IDEMPOTENT),
         ("Write", False, False, Options.IDEMPOTENCY_UNKNOWN),
+        ("Open", False, False, Options.IDEMPOTENCY_UNKNOWN),
         ("Stream", False, True, Options.NO_SIDE_EFFECTS),
         ("Collect", True, False, Options.IDEMPOTENT),
         ("Chat", True, True, Options.IDEMPOTENT),
@@ -83,7 +85,8 @@ Response: Any = message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{P
 PEERS: PeerTable = {
     **rules(PROBE, ["Read", "Stream", "Collect", "Chat"], "edge", "ops", "policy"),
     **rules(PROBE, ["Put"], "policy", "ops", users=False),
-    **rules(PROBE, ["Write"], "edge", "ops", context=False),
+    **rules(PROBE, ["Write"], "edge", "ops"),
+    **rules(PROBE, ["Open"], "edge", "ops", context=False),
 }
 METADATA = tuple[tuple[str, str], ...]
 Behaviour = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[str]]
@@ -119,11 +122,19 @@ class Probe:
             "Read": unary,
             "Put": unary,
             "Write": unary,
+            "Open": unary,
             "Stream": grpc.unary_stream_rpc_method_handler(self.stream, **forms),
             "Collect": grpc.stream_unary_rpc_method_handler(self.collect, **forms),
             "Chat": grpc.stream_stream_rpc_method_handler(self.chat, **forms),
         }
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(PROBE.full_name, handlers),))
+        register(server, handlers)
+
+
+def register(server: grpc.aio.Server, handlers: dict[str, grpc.RpcMethodHandler[Any, Any]]) -> None:
+    """Register in both ways, as generated code does: the native backend itself serves what is known by name."""
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(PROBE.full_name, handlers),))
+    known: Any = server  # the stubs lag behind
+    known.add_registered_method_handlers(PROBE.full_name, handlers)
 
 
 def method(name: str) -> str:
@@ -185,10 +196,38 @@ def serve(
     tls: bool = True,
     limits: Limits | None = None,
     peers: PeerTable = PEERS,
+    add: Add | None = None,
+    backend: Backend = Backend.GRPCIO,
 ) -> AbstractAsyncContextManager[Rpc]:
-    """Serve a probe behind the whole chain."""
-    start = functools.partial(rpc_harness, "probe", peers, [PROBE], Probe(behaviour).add)
-    return start(clock=clock, tls=tls, limits=limits)
+    """Serve a probe behind the whole chain: by mTLS on grpcio, as behind a mesh on the native backend.
+
+    Args:
+        behaviour: of the probe.
+        clock: of the tokens.
+        tls: False for plain text on grpcio, too.
+        limits: of the server.
+        peers: who may call.
+        add: registers something else than the probe.
+        backend: what speaks HTTP/2.
+    """
+    start = functools.partial(rpc_harness, "probe", peers, [PROBE], add or Probe(behaviour).add)
+    native = backend is Backend.NATIVE
+    return start(clock=clock, tls=tls and not native, limits=limits, backend=backend, behind_mesh=native)
+
+
+class Serve(Protocol):
+    """`serve` on the backend of the current test (fixture `serve`)."""
+
+    def __call__(
+        self,
+        behaviour: Behaviour = ...,
+        *,
+        clock: Clock | None = ...,
+        tls: bool = ...,
+        limits: Limits | None = ...,
+        peers: PeerTable = ...,
+        add: Add | None = ...,
+    ) -> AbstractAsyncContextManager[Rpc]: ...
 
 
 MINE = "accounts/acc-1"

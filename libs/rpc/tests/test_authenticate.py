@@ -10,11 +10,13 @@ from libs.crypto.signer import Signer
 from libs.crypto.tokens import INSTALLATION_TYP
 from libs.kernel.clock import ManualClock
 from libs.kernel.errors import NotFoundError
+from libs.rpc.backends import Backend
 from libs.rpc.errors import reason_of
 from libs.rpc.identity import Caller, current_caller
 from libs.rpc.peers import check_complete, rules
 from libs.rpc.server import build_server, listen
-from libs.rpc.tests.probe import MINE, PEERS, PROBE, Probe, Request, ask, method, refusal, serve
+from libs.rpc.tests import probe
+from libs.rpc.tests.probe import MINE, PEERS, PROBE, Probe, Request, Serve, ask, method, refusal
 from libs.testing.rpc import Metadata, Rpc, rpc_harness
 
 REQUEST = Request(parent=MINE)
@@ -25,16 +27,29 @@ async def who(request: Any, context: Any) -> str:
     return f"{caller.peer}|{caller.account}|{caller.installation}|{caller.user}|{caller.role}|{caller.custom_role_id}"
 
 
-async def test_a_handler_sees_who_calls() -> None:
+async def test_a_handler_sees_who_calls(serve: Serve) -> None:
     async with serve(who) as rpc:
         user = rpc.token(user=7, role="agent", ins="55", custom_role_id=9)
         [person] = await ask(rpc.channel(), "Read", REQUEST, metadata=user)
         [job] = await ask(rpc.channel("policy"), "Put", REQUEST, metadata=rpc.token(job="policy"))
-        [nobody] = await ask(rpc.channel(), "Write", REQUEST)
 
     assert person == "edge|acc-1|55|7|agent|9"
     assert job == "policy|acc-1|1|None|None|None"
+
+
+async def test_a_method_without_tokens_knows_the_peer_alone() -> None:
+    async with probe.serve(who) as rpc:
+        [nobody] = await ask(rpc.channel(), "Open", REQUEST)
+
     assert nobody == "edge|None|None|None|None|None"
+
+
+async def test_a_token_counts_on_the_connection_of_its_peer_only() -> None:
+    async with probe.serve(who) as rpc:
+        error = await refusal(rpc.channel(), "Read", REQUEST, metadata=rpc.token(peer="policy"))
+
+    assert reason_of(error) == "UNAUTHENTICATED"
+    assert error.details() == "the token is not valid"
 
 
 def _bad_tokens(rpc: Rpc) -> dict[str, Metadata]:
@@ -53,14 +68,13 @@ def _bad_tokens(rpc: Rpc) -> dict[str, Metadata]:
         "of another kind": ((key, f"Bearer {other_kind}"),),
         "for another service": rpc.token(aud="policy"),
         "of another issuer": rpc.token(iss="https://evil.example"),
-        "for another peer": rpc.token(peer="policy"),
         "without an account": rpc.token(tid=""),
         "living too long": rpc.token(exp=2**40),
         "acting as root": rpc.token(sub="root"),
     }
 
 
-async def test_a_token_that_is_not_right_tells_the_caller_nothing() -> None:
+async def test_a_token_that_is_not_right_tells_the_caller_nothing(serve: Serve) -> None:
     async with serve(who) as rpc:
         for case, metadata in _bad_tokens(rpc).items():
             error = await refusal(rpc.channel(), "Read", REQUEST, metadata=metadata)
@@ -72,7 +86,7 @@ async def test_a_token_that_is_not_right_tells_the_caller_nothing() -> None:
             }, case
 
 
-async def test_a_token_ends_after_a_minute_and_the_leeway() -> None:
+async def test_a_token_ends_after_a_minute_and_the_leeway(serve: Serve) -> None:
     clock = ManualClock()
     async with serve(who, clock=clock) as rpc:
         token = rpc.token()
@@ -84,7 +98,7 @@ async def test_a_token_ends_after_a_minute_and_the_leeway() -> None:
     assert reason_of(late) == "UNAUTHENTICATED"
 
 
-async def test_a_peer_without_a_rule_is_refused_before_anything_is_looked_up() -> None:
+async def test_a_peer_without_a_rule_is_refused_before_anything_is_looked_up(serve: Serve) -> None:
     looked_up: list[object] = []
 
     async def behave(request: Any, context: Any) -> str:
@@ -108,8 +122,8 @@ async def test_a_peer_without_a_rule_is_refused_before_anything_is_looked_up() -
     assert reason_of(allowed) == "NOT_FOUND"
 
 
-async def test_a_method_without_an_entry_is_closed() -> None:
-    server = build_server(service="probe", peers={}, verifier=None)
+async def test_a_method_without_an_entry_is_closed(backend: Backend) -> None:
+    server = build_server(service="probe", peers={}, verifier=None, backend=backend)
     Probe(who).add(server)
     port = listen(server, "127.0.0.1:0", None)
     await server.start()
@@ -122,8 +136,11 @@ async def test_a_method_without_an_entry_is_closed() -> None:
     assert reason_of(error) == "PERMISSION_DENIED"
 
 
-async def test_without_keys_tokens_are_refused_not_trusted() -> None:
-    async with rpc_harness("probe", PEERS, [PROBE], Probe(who).add, verifies_context=False) as rpc:
+async def test_without_keys_tokens_are_refused_not_trusted(backend: Backend) -> None:
+    start = rpc_harness(
+        "probe", PEERS, [PROBE], Probe(who).add, verifies_context=False, tls=False, backend=backend
+    )
+    async with start as rpc:
         error = await refusal(rpc.channel(), "Read", REQUEST, metadata=rpc.token())
 
     assert reason_of(error) == "UNAUTHENTICATED"

@@ -11,20 +11,22 @@ from libs.rpc.chain import ORDER, build_steps
 from libs.rpc.errors import reason_of
 from libs.rpc.identity import current_caller
 from libs.rpc.server import Limits
+from libs.rpc.tests import probe
 from libs.rpc.tests.probe import (
     EACH_KIND,
     MINE,
-    PEERS,
     PROBE,
     Request,
     Response,
+    Serve,
     ask,
     calling,
     method,
     refusal,
-    serve,
+    register,
 )
-from libs.testing.rpc import rpc_harness
+from libs.rpc.tls import channel_credentials
+from libs.testing.rpc import Rpc
 
 BAD = Request(parent=MINE, size=-1)
 FOREIGN = Request(parent="accounts/acc-2", size=-1)
@@ -43,13 +45,13 @@ def test_the_steps_stand_in_the_order_of_the_design() -> None:
     assert [s.name for s in build_steps("probe", {}, None, None, 1)] == [name for name, _ in ORDER]
 
 
-async def test_each_step_refuses_before_the_next_looks() -> None:
+async def test_each_step_refuses_before_the_next_looks(serve: Serve) -> None:
     """One call that every step would refuse, made better step by step."""
     async with serve(limits=Limits(max_calls=1)) as rpc:
         stranger, edge = rpc.channel("privacy"), rpc.channel()
 
-        hopeless = await _raw(rpc.address, rpc.files("privacy"), 0.05)
-        unknown_peer = await refusal(stranger, "Read", FOREIGN)
+        hopeless = await _raw(rpc, "privacy", 0.05)
+        unknown_peer = await refusal(stranger, "Read", FOREIGN, metadata=rpc.token(peer="privacy"))
         no_token = await refusal(edge, "Read", FOREIGN)
         other_account = await refusal(edge, "Read", FOREIGN, metadata=rpc.token())
         invalid = await refusal(edge, "Read", BAD, metadata=rpc.token())
@@ -65,17 +67,21 @@ async def test_each_step_refuses_before_the_next_looks() -> None:
     assert good == ["hello"]
 
 
-async def _raw(address: str, files: Any, timeout: float) -> grpc.aio.AioRpcError:
+async def _raw(rpc: Rpc, peer: str, timeout: float) -> grpc.aio.AioRpcError:
     """Call without our client builder, which would not even send a hopeless call."""
-    key, chain, roots = files.read()
-    credentials = grpc.ssl_channel_credentials(roots, key, chain)
-    async with grpc.aio.secure_channel(address, credentials) as channel:
-        await channel.channel_ready()
+    files = rpc.client_tls(peer)
+    async with (
+        grpc.aio.insecure_channel(rpc.address)
+        if files is None
+        else grpc.aio.secure_channel(rpc.address, channel_credentials(files))
+    ) as channel:
+        async with asyncio.timeout(5):
+            await channel.channel_ready()
         return await refusal(channel, "Read", FOREIGN, timeout=timeout)
 
 
 @pytest.mark.parametrize("name", EACH_KIND)
-async def test_all_four_kinds_are_served(name: str) -> None:
+async def test_all_four_kinds_are_served(serve: Serve, name: str) -> None:
     async with serve() as rpc:
         answers = await ask(rpc.channel(), name, Request(parent=MINE), metadata=rpc.token())
 
@@ -83,7 +89,7 @@ async def test_all_four_kinds_are_served(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EACH_KIND)
-async def test_all_four_kinds_are_guarded(name: str) -> None:
+async def test_all_four_kinds_are_guarded(serve: Serve, name: str) -> None:
     served: list[str] = []
 
     async def behave(request: Any, context: Any) -> str:
@@ -93,7 +99,9 @@ async def test_all_four_kinds_are_guarded(name: str) -> None:
     async with serve(behave) as rpc:
         edge, mine = rpc.channel(), rpc.token()
         refusals = [
-            await refusal(rpc.channel("privacy"), name, Request(parent=MINE), metadata=mine),
+            await refusal(
+                rpc.channel("privacy"), name, Request(parent=MINE), metadata=rpc.token(peer="privacy")
+            ),
             await refusal(edge, name, Request(parent=MINE)),
             await refusal(edge, name, FOREIGN, metadata=mine),
             await refusal(edge, name, BAD, metadata=mine),
@@ -109,7 +117,7 @@ async def test_all_four_kinds_are_guarded(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Collect", "Chat"])
-async def test_every_message_of_a_stream_is_checked_not_only_the_first(name: str) -> None:
+async def test_every_message_of_a_stream_is_checked_not_only_the_first(serve: Serve, name: str) -> None:
     served: list[str] = []
 
     async def behave(request: Any, context: Any) -> str:
@@ -126,7 +134,7 @@ async def test_every_message_of_a_stream_is_checked_not_only_the_first(name: str
     assert served == [MINE, MINE]
 
 
-async def test_a_call_knows_its_own_caller_only() -> None:
+async def test_a_call_knows_its_own_caller_only(serve: Serve) -> None:
     arrived = asyncio.Barrier(2)
 
     async def behave(request: Any, context: Any) -> str:
@@ -142,7 +150,7 @@ async def test_a_call_knows_its_own_caller_only() -> None:
     assert list(answers) == [["user:1"], ["user:2"]]
 
 
-async def test_a_reader_that_goes_away_closes_the_stream_behind_it() -> None:
+async def test_a_reader_that_goes_away_closes_the_stream_behind_it(serve: Serve) -> None:
     closed = asyncio.Event()
 
     class Endless:
@@ -157,11 +165,9 @@ async def test_a_reader_that_goes_away_closes_the_stream_behind_it() -> None:
             handler: grpc.RpcMethodHandler[Any, Any] = grpc.unary_stream_rpc_method_handler(
                 self.stream, Request.FromString, lambda answer: bytes(answer.SerializeToString())
             )
-            server.add_generic_rpc_handlers(
-                (grpc.method_handlers_generic_handler(PROBE.full_name, {"Stream": handler}),)
-            )
+            register(server, {"Stream": handler})
 
-    async with rpc_harness("probe", PEERS, [PROBE], Endless().add) as rpc:
+    async with serve(add=Endless().add) as rpc:
         call = calling(rpc.channel(), "Stream")(Request(parent=MINE), metadata=rpc.token())
         assert (await call.read()).text == "more"
         call.cancel()
@@ -173,7 +179,7 @@ async def ask_raw(channel: Any, name: str) -> None:
     await channel.unary_unary(method(name))(b"")
 
 
-async def test_a_method_that_nobody_wrote_down_is_unimplemented() -> None:
+async def test_a_method_that_nobody_wrote_down_is_unimplemented(serve: Serve) -> None:
     async with serve() as rpc:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await ask_raw(rpc.channel(), "Nothing")
@@ -183,7 +189,7 @@ async def test_a_method_that_nobody_wrote_down_is_unimplemented() -> None:
 
 async def test_reflection_is_for_operators() -> None:
     request = reflection_pb2.ServerReflectionRequest(list_services="")
-    async with serve() as rpc:
+    async with probe.serve() as rpc:
         make: Any = reflection_pb2_grpc.ServerReflectionStub  # its stubs know no asyncio
         ops = make(rpc.channel("ops"))
         answers = [a async for a in ops.ServerReflectionInfo(iter([request]))]

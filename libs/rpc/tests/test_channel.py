@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from libs.kernel.errors import DependencyUnavailableError
 from libs.rpc.channel import build_channel, service_config
 from libs.rpc.errors import reason_of
-from libs.rpc.tests.probe import EACH_KIND, MINE, PROBE, Request, ask, calling, refusal, serve
+from libs.rpc.tests.probe import EACH_KIND, MINE, PROBE, Request, Serve, ask, calling, refusal
 
 REQUEST = Request(parent=MINE)
 
@@ -27,7 +27,7 @@ def test_the_service_config_holds_no_time_out_and_retries_what_is_idempotent() -
     assert sorted(n["method"] for n in methods["name"]) == ["Chat", "Collect", "Put", "Read", "Stream"]
 
 
-async def _attempts(name: str, code: grpc.StatusCode, failures: int) -> tuple[int, str]:
+async def _attempts(serve: Serve, name: str, code: grpc.StatusCode, failures: int) -> tuple[int, str]:
     """Return how often the server was asked, and how it ended, when the first calls fail with `code`."""
     asked = 0
 
@@ -41,7 +41,7 @@ async def _attempts(name: str, code: grpc.StatusCode, failures: int) -> tuple[in
     async with serve(behave) as rpc:
         peer, metadata = "policy", rpc.token(job="policy")
         if name == "Write":
-            peer, metadata = "edge", ()
+            peer, metadata = "edge", rpc.token()
         try:
             [end, *_] = await ask(rpc.channel(peer), name, REQUEST, metadata=metadata)
         except grpc.aio.AioRpcError as error:
@@ -51,25 +51,25 @@ async def _attempts(name: str, code: grpc.StatusCode, failures: int) -> tuple[in
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
 @pytest.mark.parametrize("name", ["Read", "Put", "Stream", "Collect"])
-async def test_idempotent_calls_are_tried_four_times(name: str, code: grpc.StatusCode) -> None:
+async def test_idempotent_calls_are_tried_four_times(serve: Serve, name: str, code: grpc.StatusCode) -> None:
     answers = 2 if name == "Stream" else 1
-    assert await _attempts(name, code, 2) == (2 + answers, "done")
-    assert await _attempts(name, code, 99) == (4, code.name)
+    assert await _attempts(serve, name, code, 2) == (2 + answers, "done")
+    assert await _attempts(serve, name, code, 99) == (4, code.name)
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
-async def test_other_calls_are_tried_once(code: grpc.StatusCode) -> None:
-    assert await _attempts("Write", code, 99) == (1, code.name)
+async def test_other_calls_are_tried_once(serve: Serve, code: grpc.StatusCode) -> None:
+    assert await _attempts(serve, "Write", code, 99) == (1, code.name)
 
 
 @pytest.mark.parametrize(
     "code", [grpc.StatusCode.ABORTED, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL]
 )
-async def test_other_failures_are_not_retried(code: grpc.StatusCode) -> None:
-    assert await _attempts("Read", code, 99) == (1, code.name)
+async def test_other_failures_are_not_retried(serve: Serve, code: grpc.StatusCode) -> None:
+    assert await _attempts(serve, "Read", code, 99) == (1, code.name)
 
 
-async def test_an_error_of_ours_keeps_its_reason_through_the_retries() -> None:
+async def test_an_error_of_ours_keeps_its_reason_through_the_retries(serve: Serve) -> None:
     async def behave(request: Any, context: Any) -> str:
         raise DependencyUnavailableError("auth does not answer")
 
@@ -105,58 +105,60 @@ class _Crowd:
             await self.changed.wait_for(lambda: self.inside == number)
 
 
-async def test_calls_beyond_the_bound_wait_for_a_place_whatever_their_kind() -> None:
+async def test_calls_beyond_the_bound_wait_for_a_place_whatever_their_kind(serve: Serve) -> None:
     crowd = _Crowd()
-    async with serve(crowd) as rpc:
-        tls = rpc.files("edge")
-        async with build_channel(rpc.address, services=[PROBE], tls=tls, in_flight=4) as channel:
-            calls = [
-                asyncio.create_task(ask(channel, name, REQUEST, metadata=rpc.token()))
-                for name in EACH_KIND * 5
-            ]
-            await crowd.holds(4)
-            crowd.go.set()
-            answers = await asyncio.gather(*calls)
+    async with (
+        serve(crowd) as rpc,
+        build_channel(rpc.address, services=[PROBE], tls=rpc.client_tls("edge"), in_flight=4) as channel,
+    ):
+        calls = [
+            asyncio.create_task(ask(channel, name, REQUEST, metadata=rpc.token())) for name in EACH_KIND * 5
+        ]
+        await crowd.holds(4)
+        crowd.go.set()
+        answers = await asyncio.gather(*calls)
 
     assert crowd.most == 4
     assert Counter(answer[0] for answer in answers) == {"done": 20}
 
 
-async def test_who_waits_for_a_place_longer_than_the_deadline_is_refused() -> None:
+async def test_who_waits_for_a_place_longer_than_the_deadline_is_refused(serve: Serve) -> None:
     crowd = _Crowd()
-    async with serve(crowd) as rpc:
-        tls = rpc.files("edge")
-        async with build_channel(rpc.address, services=[PROBE], tls=tls, in_flight=1) as channel:
-            first = asyncio.create_task(ask(channel, "Read", REQUEST, metadata=rpc.token()))
-            await crowd.holds(1)
-            error = await refusal(channel, "Read", REQUEST, metadata=rpc.token(), timeout=0.2)
-            crowd.go.set()
-            assert await first == ["done"]
-            assert await ask(channel, "Read", REQUEST, metadata=rpc.token()) == ["done"]
+    async with (
+        serve(crowd) as rpc,
+        build_channel(rpc.address, services=[PROBE], tls=rpc.client_tls("edge"), in_flight=1) as channel,
+    ):
+        first = asyncio.create_task(ask(channel, "Read", REQUEST, metadata=rpc.token()))
+        await crowd.holds(1)
+        error = await refusal(channel, "Read", REQUEST, metadata=rpc.token(), timeout=0.2)
+        crowd.go.set()
+        assert await first == ["done"]
+        assert await ask(channel, "Read", REQUEST, metadata=rpc.token()) == ["done"]
 
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert error.details() == "no place among the calls in flight became free in time"
 
 
 @pytest.mark.parametrize("name", EACH_KIND)
-async def test_cancelled_calls_give_their_place_back(name: str) -> None:
+async def test_cancelled_calls_give_their_place_back(serve: Serve, name: str) -> None:
     crowd = _Crowd()
-    async with serve(crowd) as rpc:
-        tls = rpc.files("edge")
-        async with build_channel(rpc.address, services=[PROBE], tls=tls, in_flight=1) as channel:
-            for _ in range(3):
-                given = iter([REQUEST]) if name in {"Collect", "Chat"} else REQUEST
-                call = calling(channel, name)(given, metadata=rpc.token())
-                reading = asyncio.ensure_future(
-                    call.read() if PROBE.methods_by_name[name].server_streaming else _awaited(call)
-                )
-                await crowd.holds(1)
-                reading.cancel()
-                call.cancel()
-                await asyncio.wait([reading], timeout=5)
-                await crowd.holds(0)
-            crowd.go.set()
-            assert (await ask(channel, name, REQUEST, metadata=rpc.token()))[0] == "done"
+    async with (
+        serve(crowd) as rpc,
+        build_channel(rpc.address, services=[PROBE], tls=rpc.client_tls("edge"), in_flight=1) as channel,
+    ):
+        for _ in range(3):
+            given = iter([REQUEST]) if name in {"Collect", "Chat"} else REQUEST
+            call = calling(channel, name)(given, metadata=rpc.token())
+            reading = asyncio.ensure_future(
+                call.read() if PROBE.methods_by_name[name].server_streaming else _awaited(call)
+            )
+            await crowd.holds(1)
+            reading.cancel()
+            call.cancel()
+            await asyncio.wait([reading], timeout=5)
+            await crowd.holds(0)
+        crowd.go.set()
+        assert (await ask(channel, name, REQUEST, metadata=rpc.token()))[0] == "done"
 
 
 async def _awaited(call: Any) -> Any:
@@ -164,7 +166,7 @@ async def _awaited(call: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", EACH_KIND)
-async def test_the_trace_goes_with_every_kind_of_call(name: str) -> None:
+async def test_the_trace_goes_with_every_kind_of_call(serve: Serve, name: str) -> None:
     async def behave(request: Any, context: Any) -> str:
         return next((str(v) for k, v in context.invocation_metadata() if k == "traceparent"), "none")
 

@@ -9,7 +9,7 @@ import pytest
 from libs.rpc.deadlines import DEFAULT_SECONDS, HOPELESS_SECONDS, KEPT_BACK_SECONDS
 from libs.rpc.errors import reason_of, retry_delay_seconds
 from libs.rpc.server import Limits
-from libs.rpc.tests.probe import EACH_KIND, MINE, Request, ask, refusal, serve
+from libs.rpc.tests.probe import EACH_KIND, MINE, Request, Serve, ask, refusal
 from libs.testing.rpc import Rpc
 
 REQUEST = Request(parent=MINE)
@@ -18,10 +18,11 @@ REQUEST = Request(parent=MINE)
 async def left(request: Any, context: Any) -> str:
     """Answer how much time is left."""
     remaining = context.time_remaining()
-    return "none" if remaining is None else str(remaining)
+    without_end = remaining is None or remaining > 1e9  # the native backend says a huge number, not None
+    return "none" if without_end else str(remaining)
 
 
-async def test_a_call_without_a_time_out_gets_ten_seconds_and_a_watch_none() -> None:
+async def test_a_call_without_a_time_out_gets_ten_seconds_and_a_watch_none(serve: Serve) -> None:
     async with serve(left) as rpc:
         [unary] = await ask(rpc.channel(), "Read", REQUEST, metadata=rpc.token())
         [collected] = await ask(rpc.channel(), "Collect", REQUEST, metadata=rpc.token())
@@ -33,7 +34,7 @@ async def test_a_call_without_a_time_out_gets_ten_seconds_and_a_watch_none() -> 
 
 
 @pytest.mark.parametrize("name", EACH_KIND)
-async def test_a_caller_may_set_its_own(name: str) -> None:
+async def test_a_caller_may_set_its_own(serve: Serve, name: str) -> None:
     async with serve(left) as rpc:
         answers = await ask(rpc.channel(), name, REQUEST, metadata=rpc.token(), timeout=3)
 
@@ -52,7 +53,7 @@ def relay(to: Rpc, name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", EACH_KIND)
-async def test_each_hop_has_less_time_than_the_one_before(name: str) -> None:
+async def test_each_hop_has_less_time_than_the_one_before(serve: Serve, name: str) -> None:
     async with serve(left) as third, serve(relay(third, name)) as second, serve(relay(second, name)) as first:
         [answer, *_] = await ask(first.channel(), "Read", REQUEST, metadata=first.token(), timeout=5)
 
@@ -65,7 +66,7 @@ async def test_each_hop_has_less_time_than_the_one_before(name: str) -> None:
     assert times[2] > 3
 
 
-async def test_a_hopeless_call_is_not_sent() -> None:
+async def test_a_hopeless_call_is_not_sent(serve: Serve) -> None:
     async with serve() as rpc:
         error = await refusal(
             rpc.channel(), "Read", REQUEST, metadata=rpc.token(), timeout=HOPELESS_SECONDS / 2
@@ -75,7 +76,7 @@ async def test_a_hopeless_call_is_not_sent() -> None:
     assert error.details() == "too little time is left to make this call"
 
 
-async def test_a_hopeless_call_is_refused_with_a_reason() -> None:
+async def test_a_hopeless_call_is_refused_with_a_reason(serve: Serve) -> None:
     """A client that is not ours sends it; the server is told a longer time than it then grants."""
     served: list[object] = []
 
@@ -92,7 +93,7 @@ async def test_a_hopeless_call_is_refused_with_a_reason() -> None:
     assert served == []
 
 
-async def test_the_deadline_ends_the_work() -> None:
+async def test_the_deadline_ends_the_work(serve: Serve) -> None:
     ended = asyncio.Event()
 
     async def behave(request: Any, context: Any) -> str:
@@ -111,7 +112,7 @@ async def test_the_deadline_ends_the_work() -> None:
 
 
 @pytest.mark.parametrize("name", EACH_KIND)
-async def test_a_full_server_sheds_with_a_delay_and_recovers(name: str) -> None:
+async def test_a_full_server_sheds_with_a_delay_and_recovers(serve: Serve, name: str) -> None:
     inside, go = asyncio.Barrier(3), asyncio.Event()
 
     async def behave(request: Any, context: Any) -> str:
@@ -138,7 +139,7 @@ async def test_a_full_server_sheds_with_a_delay_and_recovers(name: str) -> None:
     assert again[0] == "done"
 
 
-async def test_refused_and_failed_calls_give_their_place_back() -> None:
+async def test_refused_and_failed_calls_give_their_place_back(serve: Serve) -> None:
     async def behave(request: Any, context: Any) -> str:
         raise ValueError("no")
 

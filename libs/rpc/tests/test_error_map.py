@@ -9,7 +9,7 @@ from google.rpc import error_details_pb2, status_pb2
 from libs.kernel import errors
 from libs.kernel.errors import ErrorKind, FieldViolation, InvalidRequestError, Retry, SetlistError
 from libs.rpc.errors import DETAILS_KEY, error_info, field_violations, reason_of, retry_delay_seconds
-from libs.rpc.tests.probe import EACH_KIND, MINE, Request, refusal, serve
+from libs.rpc.tests.probe import EACH_KIND, MINE, Request, Serve, refusal
 
 CODES = {
     ErrorKind.INVALID: grpc.StatusCode.INVALID_ARGUMENT,
@@ -43,11 +43,9 @@ def all_details(error: grpc.aio.AioRpcError) -> list[str]:
     return []
 
 
-async def refused(error: Exception, name: str = "Read") -> grpc.aio.AioRpcError:
+async def refused(serve: Serve, error: Exception, name: str = "Read") -> grpc.aio.AioRpcError:
     async with serve(raising(error)) as rpc:
-        # `Write` takes no token: the kinds that a client may not retry are tried with it, too
-        metadata = () if name == "Write" else rpc.token()
-        return await refusal(rpc.channel(), name, Request(parent=MINE), metadata=metadata, timeout=8)
+        return await refusal(rpc.channel(), name, Request(parent=MINE), metadata=rpc.token(), timeout=8)
 
 
 def made(kind: ErrorKind, retry: Retry) -> SetlistError:
@@ -60,8 +58,10 @@ def made(kind: ErrorKind, retry: Retry) -> SetlistError:
 
 @pytest.mark.parametrize("kind", list(ErrorKind))
 @pytest.mark.parametrize("retry", [Retry.NEVER, Retry.REREAD])
-async def test_each_kind_has_its_code_and_exactly_one_reason(kind: ErrorKind, retry: Retry) -> None:
-    error = await refused(made(kind, retry), "Write")
+async def test_each_kind_has_its_code_and_exactly_one_reason(
+    serve: Serve, kind: ErrorKind, retry: Retry
+) -> None:
+    error = await refused(serve, made(kind, retry), "Write")
 
     assert error.code() is CODES[kind]
     assert error.details() == "it is `blue`"
@@ -88,8 +88,10 @@ def test_every_error_of_the_kernel_has_kind_and_reason() -> None:
 
 @pytest.mark.parametrize("name", EACH_KIND)
 @pytest.mark.parametrize("cause", [RuntimeError(SECRET), KeyError(SECRET), ValueError(SECRET)])
-async def test_of_an_unexpected_error_the_caller_learns_nothing(name: str, cause: Exception) -> None:
-    error = await refused(cause, name)
+async def test_of_an_unexpected_error_the_caller_learns_nothing(
+    serve: Serve, name: str, cause: Exception
+) -> None:
+    error = await refused(serve, cause, name)
 
     assert error.code() is grpc.StatusCode.INTERNAL
     assert error.details() == "internal error"
@@ -98,7 +100,7 @@ async def test_of_an_unexpected_error_the_caller_learns_nothing(name: str, cause
     assert "hunter2" not in repr(error) + str(error.trailing_metadata())
 
 
-async def test_an_answer_that_cannot_be_encoded_is_hidden_too() -> None:
+async def test_an_answer_that_cannot_be_encoded_is_hidden_too(serve: Serve) -> None:
     async def behave(request: Any, context: Any) -> str:
         return 7  # type: ignore[return-value]  # the fault of this test
 
@@ -109,7 +111,7 @@ async def test_an_answer_that_cannot_be_encoded_is_hidden_too() -> None:
 
 
 @pytest.mark.parametrize("name", ["Read", "Stream"])
-async def test_bytes_that_are_no_message_are_a_bad_request(name: str) -> None:
+async def test_bytes_that_are_no_message_are_a_bad_request(serve: Serve, name: str) -> None:
     async with serve() as rpc:
         channel: Any = rpc.channel()  # without serializers, both kinds
         make = channel.unary_unary if name == "Read" else channel.unary_stream
@@ -121,9 +123,9 @@ async def test_bytes_that_are_no_message_are_a_bad_request(name: str) -> None:
     assert reason_of(caught.value) == "INVALID_REQUEST"
 
 
-async def test_violations_and_a_known_delay_reach_the_caller() -> None:
+async def test_violations_and_a_known_delay_reach_the_caller(serve: Serve) -> None:
     bad = [FieldViolation("a.b", "must be blue"), FieldViolation("c[2]", "must not be red")]
-    error = await refused(InvalidRequestError("no", violations=bad, retry_after_seconds=1.5))
+    error = await refused(serve, InvalidRequestError("no", violations=bad, retry_after_seconds=1.5))
 
     assert [(v.field, v.description) for v in field_violations(error)] == [
         ("a.b", "must be blue"),
@@ -133,9 +135,11 @@ async def test_violations_and_a_known_delay_reach_the_caller() -> None:
     assert all_details(error) == ["ErrorInfo", "BadRequest", "RetryInfo"]
 
 
-async def test_a_refusal_never_outgrows_the_trailers() -> None:
+async def test_a_refusal_never_outgrows_the_trailers(serve: Serve) -> None:
     bad = [FieldViolation(f"items[{n}]", "must not be empty" * 4) for n in range(2000)]
-    error = await refused(InvalidRequestError("x" * 50_000, violations=bad, metadata={"id": "y" * 50_000}))
+    error = await refused(
+        serve, InvalidRequestError("x" * 50_000, violations=bad, metadata={"id": "y" * 50_000})
+    )
 
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert reason_of(error) == "INVALID_REQUEST"
@@ -154,23 +158,23 @@ async def test_a_refusal_never_outgrows_the_trailers() -> None:
     ],
 )
 async def test_what_a_callee_answered_is_not_passed_on(
-    callee: grpc.StatusCode, code: grpc.StatusCode, reason: str
+    serve: Serve, callee: grpc.StatusCode, code: grpc.StatusCode, reason: str
 ) -> None:
     nothing = grpc.aio.Metadata()
-    error = await refused(grpc.aio.AioRpcError(callee, nothing, nothing, SECRET), "Write")
+    error = await refused(serve, grpc.aio.AioRpcError(callee, nothing, nothing, SECRET), "Write")
 
     assert (error.code(), reason_of(error)) == (code, reason)
     assert "hunter2" not in repr(error)
 
 
-async def test_a_time_out_inside_is_a_deadline_with_a_reason() -> None:
-    error = await refused(TimeoutError(), "Write")
+async def test_a_time_out_inside_is_a_deadline_with_a_reason(serve: Serve) -> None:
+    error = await refused(serve, TimeoutError(), "Write")
 
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert reason_of(error) == "DEADLINE_TOO_SHORT"
 
 
-async def test_a_servicer_may_end_a_call_itself() -> None:
+async def test_a_servicer_may_end_a_call_itself(serve: Serve) -> None:
     async def behave(request: Any, context: Any) -> str:
         await context.abort(grpc.StatusCode.DATA_LOSS, "gone")
         return "never"

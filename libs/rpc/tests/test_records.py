@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from libs.rpc.steps import Telemetry
-from libs.rpc.tests.probe import EACH_KIND, MINE, Request, ask, method, refusal, serve
+from libs.rpc.tests.probe import EACH_KIND, MINE, Request, Serve, ask, method, refusal
 
 
 async def _failing(request: Any, context: Any) -> str:
@@ -19,7 +19,7 @@ async def _failing(request: Any, context: Any) -> str:
 
 
 @pytest.mark.parametrize("name", EACH_KIND)
-async def test_each_call_is_one_line_with_its_final_code(name: str) -> None:
+async def test_each_call_is_one_line_with_its_final_code(serve: Serve, name: str) -> None:
     with structlog.testing.capture_logs() as lines:
         async with serve() as rpc:
             await ask(rpc.channel(), name, Request(parent=MINE), metadata=rpc.token())
@@ -38,7 +38,7 @@ async def test_each_call_is_one_line_with_its_final_code(name: str) -> None:
         assert call["duration_ms"] > 0
 
 
-async def test_nothing_of_a_body_or_token_is_written() -> None:
+async def test_nothing_of_a_body_or_token_is_written(serve: Serve) -> None:
     with structlog.testing.capture_logs() as lines:
         async with serve() as rpc:
             token = rpc.token()
@@ -50,7 +50,7 @@ async def test_nothing_of_a_body_or_token_is_written() -> None:
     assert token[0][1][:20] not in str(lines)
 
 
-async def test_a_fault_of_ours_is_a_warning_and_says_where() -> None:
+async def test_a_fault_of_ours_is_a_warning_and_says_where(serve: Serve) -> None:
     with structlog.testing.capture_logs() as lines:
         async with serve(_failing) as rpc:
             await refusal(rpc.channel(), "Read", Request(parent=MINE), metadata=rpc.token())
@@ -62,7 +62,7 @@ async def test_a_fault_of_ours_is_a_warning_and_says_where() -> None:
     assert lines[1]["code"] == "INTERNAL"
 
 
-async def test_the_code_with_which_a_servicer_ended_a_call_is_written() -> None:
+async def test_the_code_with_which_a_servicer_ended_a_call_is_written(serve: Serve) -> None:
     async def behave(request: Any, context: Any) -> str:
         await context.abort(grpc.StatusCode.DATA_LOSS, "gone")
         return "never"
@@ -87,7 +87,9 @@ def _finished(exporter: InMemorySpanExporter) -> ReadableSpan:
     return span
 
 
-async def test_a_span_continues_the_callers_trace_and_has_the_final_code(spans: InMemorySpanExporter) -> None:
+async def test_a_span_continues_the_callers_trace_and_has_the_final_code(
+    serve: Serve, spans: InMemorySpanExporter
+) -> None:
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     async with serve(_failing) as rpc:
         await refusal(
@@ -109,7 +111,7 @@ async def test_a_span_continues_the_callers_trace_and_has_the_final_code(spans: 
     assert span.events == ()  # an exception's text may hold what a person wrote
 
 
-async def test_a_refusal_is_no_fault_of_the_server(spans: InMemorySpanExporter) -> None:
+async def test_a_refusal_is_no_fault_of_the_server(serve: Serve, spans: InMemorySpanExporter) -> None:
     async with serve() as rpc:
         await refusal(rpc.channel(), "Read", Request(parent=MINE))
 
@@ -117,7 +119,7 @@ async def test_a_refusal_is_no_fault_of_the_server(spans: InMemorySpanExporter) 
     assert span.status.status_code is trace.StatusCode.UNSET
 
 
-async def test_a_broken_outer_step_does_not_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_broken_outer_step_does_not_leak(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(self: Any, call: Any, proceed: Any) -> None:
         raise RuntimeError("hunter2")
 

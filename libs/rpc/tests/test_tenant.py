@@ -10,7 +10,8 @@ from google.protobuf.message import Message
 
 from libs.rpc.errors import reason_of
 from libs.rpc.tenant import NAMING, resource_names
-from libs.rpc.tests.probe import EACH_KIND, MINE, Request, ask, refusal, serve
+from libs.rpc.tests import probe
+from libs.rpc.tests.probe import EACH_KIND, MINE, Request, Serve, ask, refusal
 from setlist.assignment.v1 import assignment_service_pb2
 from setlist.auth.v1 import auth_service_pb2
 from setlist.policy.v1 import policy_service_pb2
@@ -30,7 +31,7 @@ FOREIGN: dict[str, Any] = {
 }
 
 
-async def test_another_account_is_refused_wherever_it_is_named() -> None:
+async def test_another_account_is_refused_wherever_it_is_named(serve: Serve) -> None:
     served: list[object] = []
 
     async def behave(request: Any, context: Any) -> str:
@@ -47,7 +48,7 @@ async def test_another_account_is_refused_wherever_it_is_named() -> None:
     assert served == []
 
 
-async def test_ones_own_account_passes_and_free_text_is_no_name() -> None:
+async def test_ones_own_account_passes_and_free_text_is_no_name(serve: Serve) -> None:
     everything = Request(
         parent=MINE,
         thing={"name": f"{MINE}/queues/q", "parts": [{"name": "a free name"}]},
@@ -61,8 +62,8 @@ async def test_ones_own_account_passes_and_free_text_is_no_name() -> None:
 
 
 async def test_without_a_token_there_is_no_account_to_compare() -> None:
-    async with serve() as rpc:
-        assert await ask(rpc.channel(), "Write", Request(parent=OTHER)) == ["hello"]
+    async with probe.serve() as rpc:
+        assert await ask(rpc.channel(), "Open", Request(parent=OTHER)) == ["hello"]
 
 
 def _requests() -> Iterator[Descriptor]:

@@ -16,7 +16,6 @@ from libs.crypto.ca import Credentials, ThrowAwayCa
 from libs.kernel.errors import PermissionDeniedError
 from libs.rpc.channel import build_channel
 from libs.rpc.errors import reason_of
-from libs.rpc.server import PortTakenError, build_server, listen
 from libs.rpc.tests.probe import MINE, PROBE, Request, ask, refusal, serve
 from libs.rpc.tls import FRESH_SECONDS, ServerCertificate, TlsFiles, channel_credentials, peer_of
 
@@ -235,15 +234,3 @@ def test_nothing_is_served_before_a_certificate_is_loaded(tmp_path: Path) -> Non
     ca = ThrowAwayCa()
     with pytest.raises(ValueError, match="no certificate is loaded"):
         ServerCertificate(files(tmp_path, ca.issue("probe"), ca)).fetch()
-
-
-async def test_a_taken_port_is_named() -> None:
-    first = build_server(service="probe", peers={}, verifier=None)
-    second = build_server(service="probe", peers={}, verifier=None)
-    port = listen(first, "127.0.0.1:0", None)
-    try:
-        with pytest.raises(PortTakenError, match=f"cannot listen on 127.0.0.1:{port}: the port is taken"):
-            listen(second, f"127.0.0.1:{port}", None)
-    finally:
-        await first.stop(None)
-        await second.stop(None)

@@ -120,6 +120,42 @@ def test_the_tls_files_come_all_or_none(
     )
 
 
+def test_the_native_backend_is_chosen_by_a_variable_and_takes_no_certificate(
+    variables: Set, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load_settings(ProbeSettings).rpc_backend == "grpcio"
+
+    variables(PROBE_RPC_BACKEND="native")
+    assert load_settings(ProbeSettings).rpc_backend == "native"
+
+    variables(**{f"PROBE_TLS_{name}_FILE": f"/tls/{name}" for name in ("CERT", "KEY", "CA")})
+    assert refused(capsys) == [
+        "PROBE_RPC_BACKEND: `native` serves no TLS, so PROBE_TLS_CERT_FILE must not be set"
+    ]
+
+    variables(PROBE_RPC_BACKEND="nativ")
+    [line] = refused(capsys)
+    assert line == "PROBE_RPC_BACKEND: input should be 'grpcio' or 'native', got `nativ`"
+
+
+def test_a_mesh_is_the_suites_and_opens_no_address_by_itself(
+    variables: Set, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load_settings(ProbeSettings).rpc_plaintext_behind_mesh is False
+
+    variables(SETLIST_RPC_PLAINTEXT_BEHIND_MESH="true", PROBE_RPC_BACKEND="native")
+    settings = load_settings(ProbeSettings)
+    assert settings.rpc_plaintext_behind_mesh
+    assert settings.listen_host == "127.0.0.1"
+
+    print_settings(settings)
+    print_help("probe", ProbeSettings)
+    shown = capsys.readouterr().out.splitlines()
+    assert {"PROBE_RPC_BACKEND=native", "SETLIST_RPC_PLAINTEXT_BEHIND_MESH=True"} <= set(shown)
+    assert "  PROBE_RPC_BACKEND  (default: grpcio)" in shown
+    assert "  SETLIST_RPC_PLAINTEXT_BEHIND_MESH  (default: False)" in shown
+
+
 def test_an_address_of_zendesk_must_name_the_account(
     variables: Set, capsys: pytest.CaptureFixture[str]
 ) -> None:
