@@ -18,7 +18,7 @@ from libs.participant.servicer import SERVICE as PARTICIPANT
 from libs.participant.servicer import ParticipantServicer
 from libs.participant.sql import SqlSubjects
 from libs.service.definition import Parts, ServiceDefinition, Wiring
-from libs.service.run import run_service
+from libs.service.run import StartError, run_service
 from libs.telemetry.logs import get_logger
 from libs.zendesk.client import new_pool
 from services.auth.adapters.file_journal import FileJournal
@@ -73,7 +73,10 @@ def journal_of(settings: AuthSettings) -> Journal:
     if folder is None:
         get_logger().warning("no journal: set AUTH_JOURNAL_DIR to a volume of this replica's own")
         return MemoryJournal()
-    return FileJournal(folder)
+    try:
+        return FileJournal(folder)
+    except OSError as error:
+        raise StartError(f"the journal's folder `{folder}` cannot be used: {error.strerror}") from error
 
 
 def evict(sealer: Envelope, account: str) -> None:

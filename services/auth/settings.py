@@ -17,7 +17,8 @@ class AuthSettings(ServiceSettings):
 
     Attributes:
         app_public_key_files: `{app id}={path}` pairs, separated by commas: Zendesk's public key of each app.
-        key_encryption_key_file: base64 of 32 bytes; wraps every data key.
+        key_encryption_key_file: base64 of 32 bytes, or a folder with a file per key, the last by name wrapping; wraps
+            every data key.
         oauth_scopes: separated by blanks.
         signing_algorithm: of signing keys made from now on.
         journal_dir: keeps new Zendesk pairs until the database has them; a volume of each replica's own. None = beside

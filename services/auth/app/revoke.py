@@ -84,12 +84,16 @@ class Revoke:
                 facts = {"generation": str(mine.generation + 1)}
                 await tx.audit.record(actor, "installation.tokens_revoked", "ok", facts, self._clock.now())
 
-    async def session(self, token: str) -> None:
+    async def session(self, token: str, actor: str) -> None:
         """End a session; an unknown one is no error."""
         account = account_in(token)
-        if account is not None:
-            async with self._store.transaction(account) as tx:
-                await tx.sessions.delete(hash_of(token))
+        if account is None:
+            return
+        async with self._store.transaction(account) as tx:
+            if await tx.sessions.get(hash_of(token)) is None:
+                return
+            await tx.sessions.delete(hash_of(token))
+            await tx.audit.record(actor, "session.revoked", "ok", {}, self._clock.now())
 
     async def token(self, token: str, actor: str) -> None:
         """Revoke what a token stands for (RFC 7009): a session, or all tokens and sessions of an installation.
@@ -100,7 +104,7 @@ class Revoke:
             TokenNotRevocableError: a living context token.
         """
         if account_in(token) is not None:
-            await self.session(token)
+            await self.session(token, actor)
             return
         try:
             claims = self._keys.read_installation_token(token, self._clock.now())

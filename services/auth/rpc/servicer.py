@@ -191,7 +191,7 @@ class AuthServicer(AuthServiceServicer):
     async def RevokeSession(
         self, request: messages.RevokeSessionRequest, context: Any
     ) -> messages.RevokeSessionResponse:
-        await self._use.revoke.session(request.session_token)
+        await self._use.revoke.session(request.session_token, f"service:{current_caller().peer}")
         return messages.RevokeSessionResponse()
 
     async def RevokeToken(

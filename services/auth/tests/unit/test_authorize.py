@@ -94,7 +94,7 @@ async def test_a_code_of_another_authorisation_does_not_fit_the_verifier(house: 
 
 async def test_a_session_that_is_dead_or_made_up_begins_nothing(house: House) -> None:
     opened = await house.enter()
-    await house.revoke.session(opened.token)
+    await house.revoke.session(opened.token, "service:edge")
     for token in ("", "x", opened.token, "acc-none." + "A" * 43):
         with pytest.raises(UnauthenticatedError):
             await house.authorize.begin(token)

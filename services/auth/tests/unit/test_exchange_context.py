@@ -66,7 +66,7 @@ async def test_every_dead_credential_gets_the_same_answer(house: House) -> None:
     token, session = house.token_of(done), (await house.enter(AGENT)).token
     context = (await house.exchange.of_person(token, session, "edge", "policy")).token
     ended = (await house.enter(AGENT)).token
-    await house.revoke.session(ended)
+    await house.revoke.session(ended, "service:edge")
 
     errors = [
         await refused(house, first, second)

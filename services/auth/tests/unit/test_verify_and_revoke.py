@@ -113,9 +113,10 @@ async def test_a_session_ends_alone_and_an_unknown_one_is_no_error(house: House)
     mine, other = (await house.enter(AGENT)).token, (await house.enter(AGENT)).token
 
     for text in (mine, mine, "rubbish", f"acc-none.{'A' * 43}"):
-        await house.revoke.session(text)
+        await house.revoke.session(text, "service:edge")
 
     assert await house.verify(mine) is None
+    assert (await house.said(done.account)).count(("session.revoked", "ok")) == 1
     assert await house.verify(other) is not None
     assert await house.verify(house.token_of(done)) is not None
 
