@@ -24,7 +24,7 @@ def wrapped(call: Call, member: str, known: Iterable[str] = ()) -> Row:
 
     Args:
         member: its wrapper, e.g. `ticket`.
-        known: its permitted members; others are ignored with `x-zendesk-api-warn` (facts §2.1). None = all.
+        known: its permitted members; others are left out with `x-zendesk-api-warn` (facts §2.1). None = all.
 
     Raises:
         Refusal: 400, the wrapper is missing or no object.
@@ -32,9 +32,11 @@ def wrapped(call: Call, member: str, known: Iterable[str] = ()) -> Row:
     value = call.body.get(member)
     if not isinstance(value, dict):
         raise wrong_type(member, "an object", action_of(call))
-    if permitted := set(known):
-        warn(call, [f"{member}.{key}" for key in value if key not in permitted])
-    return value
+    permitted = set(known)
+    if not permitted:
+        return value
+    warn(call, [f"{member}.{key}" for key in value if key not in permitted])
+    return {key: held for key, held in value.items() if key in permitted}
 
 
 def rows_of(call: Call, member: str) -> list[Row]:

@@ -186,10 +186,10 @@ class Running:
         clock.set(START)
         self._world = World(clock)
         self._listener = bind("127.0.0.1", 0)
+        self._listener.listen()
         self._server = uvicorn.Server(
             uvicorn.Config(build_app(self._world), log_config=None, lifespan="on", date_header=False)
         )
-        self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._number = 0
         self.base = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -198,7 +198,7 @@ class Running:
         self._server.run(sockets=[self._listener])
 
     def start(self) -> None:
-        """Start, and return when it answers (the bound socket queues what comes before)."""
+        """Start, and return when it answers; the listening socket keeps what comes before."""
         self._thread.start()
         with httpx2.Client(trust_env=False, timeout=10.0) as http:
             http.get(f"{self.base}/_control/clock").raise_for_status()
