@@ -16,6 +16,8 @@ from libs.rpc.tls import TlsFiles, channel_credentials
 
 IN_FLIGHT = 200
 """Calls at once per channel: grpcio's server drops calls above about 1,200 on one connection."""
+WAITING = 4000
+"""Calls that may wait for a place; more are refused at once, for a queue without end only hides an outage."""
 
 _RETRY = {
     "maxAttempts": 4,
@@ -38,28 +40,44 @@ def service_config(services: Sequence[ServiceDescriptor]) -> str:
     return json.dumps({"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": methods})
 
 
-def _too_late(why: str) -> grpc.aio.AioRpcError:
+def _refused(code: grpc.StatusCode, why: str) -> grpc.aio.AioRpcError:
     nothing = grpc.aio.Metadata()
-    return grpc.aio.AioRpcError(grpc.StatusCode.DEADLINE_EXCEEDED, nothing, nothing, why)
+    return grpc.aio.AioRpcError(code, nothing, nothing, why)
+
+
+def _too_late(why: str) -> grpc.aio.AioRpcError:
+    return _refused(grpc.StatusCode.DEADLINE_EXCEEDED, why)
 
 
 class _Outgoing:
     """Deadline, trace context and a place among the calls in flight, for all four kinds of calls."""
 
-    def __init__(self, in_flight: int) -> None:
+    def __init__(self, in_flight: int, waiting: int) -> None:
         self._places = asyncio.Semaphore(in_flight)
+        self._may_wait = waiting
 
     async def _take_place(self, own: float | None) -> float | None:
         """Wait for a place; return the seconds that are left then, None for a stream without an end."""
         left = budget_seconds(own)
         if left is not None and left < HOPELESS_SECONDS:
             raise _too_late("too little time is left to make this call")
+        if not self._places.locked():
+            await self._places.acquire()  # at once
+            return left
+        if self._may_wait <= 0:
+            raise _refused(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                "too many calls wait for a place among the calls in flight",
+            )
         began = asyncio.get_running_loop().time()
+        self._may_wait -= 1
         try:
             async with asyncio.timeout(left):
                 await self._places.acquire()
         except TimeoutError:
             raise _too_late("no place among the calls in flight became free in time") from None
+        finally:
+            self._may_wait += 1
         return None if left is None else left - (asyncio.get_running_loop().time() - began)
 
     async def start(
@@ -123,6 +141,7 @@ def build_channel(
     tls: TlsFiles | None = None,
     name: str | None = None,
     in_flight: int = IN_FLIGHT,
+    waiting: int = WAITING,
 ) -> grpc.aio.Channel:
     """Return a channel that sets deadlines, bounds calls in flight and retries what is safe.
 
@@ -135,6 +154,7 @@ def build_channel(
         tls: our certificate; None = plain text, for loopback.
         name: name to check the server's certificate against, when it is not the host.
         in_flight: calls at once; the others wait, within their deadline.
+        waiting: calls that may wait so; the next fails with RESOURCE_EXHAUSTED.
     """
     options: list[tuple[str, Any]] = [
         ("grpc.service_config", service_config(services)),
@@ -144,7 +164,7 @@ def build_channel(
     if name is not None:
         options.append(("grpc.ssl_target_name_override", name))
     address = target if "://" in target or target.startswith(("dns:", "unix:")) else f"dns:///{target}"
-    outgoing = _Outgoing(in_flight)
+    outgoing = _Outgoing(in_flight, waiting)
     kinds = (_UnaryUnary, _StreamUnary, _UnaryStream, _StreamStream)
     interceptors = [kind(outgoing) for kind in kinds]
     if tls is None:

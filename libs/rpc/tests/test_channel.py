@@ -11,7 +11,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from libs.kernel.errors import DependencyUnavailableError
-from libs.rpc.channel import build_channel, service_config
+from libs.rpc.channel import IN_FLIGHT, build_channel, service_config
 from libs.rpc.errors import reason_of
 from libs.rpc.tests.probe import EACH_KIND, MINE, PROBE, Request, Serve, ask, calling, refusal
 
@@ -137,6 +137,82 @@ async def test_who_waits_for_a_place_longer_than_the_deadline_is_refused(serve: 
 
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert error.details() == "no place among the calls in flight became free in time"
+
+
+async def test_when_too_many_wait_the_next_fails_at_once_and_the_waiting_are_served(serve: Serve) -> None:
+    crowd = _Crowd()
+    async with (
+        serve(crowd) as rpc,
+        build_channel(
+            rpc.address, services=[PROBE], tls=rpc.client_tls("edge"), in_flight=2, waiting=3
+        ) as channel,
+    ):
+
+        def call() -> asyncio.Task[list[str]]:
+            return asyncio.create_task(ask(channel, "Read", REQUEST, metadata=rpc.token()))
+
+        first = [call() for _ in range(5)]
+        await crowd.holds(2)
+        refused = await refusal(channel, "Read", REQUEST, metadata=rpc.token())
+        first[-1].cancel()  # one who gives up waiting leaves room for another
+        await asyncio.wait([first[-1]])
+        another = call()
+        crowd.go.set()
+        answers = await asyncio.gather(*first[:-1], another)
+
+    assert refused.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert refused.details() == "too many calls wait for a place among the calls in flight"
+    assert answers == [["done"]] * 5
+
+
+async def test_a_call_that_the_caller_cancels_is_not_tried_again(serve: Serve) -> None:
+    asked = 0
+    arrived, gone = asyncio.Event(), asyncio.Event()
+
+    async def behave(request: Any, context: Any) -> str:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            return "another call"
+        arrived.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            gone.set()
+        return "never"
+
+    async with serve(behave) as rpc:
+        call = calling(rpc.channel(), "Read")(REQUEST, metadata=rpc.token())
+        waiting = asyncio.ensure_future(_awaited(call))
+        async with asyncio.timeout(5):
+            await arrived.wait()
+            call.cancel()
+            await gone.wait()
+        await asyncio.wait([waiting])
+        [end] = await ask(rpc.channel(), "Write", REQUEST, metadata=rpc.token())  # Write itself is tried once
+
+    assert waiting.cancelled()
+    assert (end, asked) == ("another call", 2)
+
+
+async def test_two_thousand_calls_at_once_all_end_well(serve: Serve) -> None:
+    """grpcio's server cancels calls above about 1,200 on one connection; the bound keeps us below."""
+    inside = most = 0
+
+    async def behave(request: Any, context: Any) -> str:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        await asyncio.sleep(0)  # let the others in
+        inside -= 1
+        return "done"
+
+    async with serve(behave) as rpc:
+        calls = [ask(rpc.channel(), "Read", REQUEST, metadata=token) for token in [rpc.token()] * 2000]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert Counter(map(repr, answers)) == {"['done']": 2000}
+    assert 1 < most <= IN_FLIGHT
 
 
 @pytest.mark.parametrize("name", EACH_KIND)
