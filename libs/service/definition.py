@@ -14,6 +14,7 @@ from libs.clients.context_tokens import ContextTokens
 from libs.db.engine import Database
 from libs.kernel.clock import Clock
 from libs.rpc.health import Probe
+from libs.rpc.identity import ContextVerifier
 from libs.rpc.pages import PageTokens
 from libs.rpc.peers import PeerTable
 from libs.settings.service import ServiceSettings
@@ -33,6 +34,7 @@ class Parts(Generic[SettingsT]):
         channels: to the other services.
         tokens: context tokens for calls to them, in the service's own name.
         pages: seals page tokens.
+        verifier: of context tokens, the same as the server's; for tokens that come in messages.
     """
 
     settings: SettingsT
@@ -41,6 +43,7 @@ class Parts(Generic[SettingsT]):
     channels: Channels
     tokens: ContextTokens
     pages: PageTokens
+    verifier: ContextVerifier
 
 
 async def _nothing() -> None:

@@ -14,17 +14,27 @@ import uvloop
 
 from libs.clients.channels import Channels
 from libs.clients.context_tokens import ContextTokens
+from libs.clients.revocation_feed import RevocationFollower
 from libs.clients.verifier import ContextKeys, keys_of_auth
+from libs.crypto.revocations import Revocations
 from libs.db.binaries import EmbeddedPostgresError
 from libs.db.embedded import EmbeddedPostgres
 from libs.db.engine import Database
 from libs.db.migrate import MigrationError, migrate, schema_revision
+from libs.rpc.backends import Backend
 from libs.rpc.health import Health, Probe
 from libs.rpc.pages import PageTokens
 from libs.rpc.peers import check_complete
-from libs.rpc.server import Limits, PortTakenError, add_reflection, build_server, listen
+from libs.rpc.server import (
+    Limits,
+    OpenPlaintextError,
+    PortTakenError,
+    add_reflection,
+    build_server,
+    listen,
+)
 from libs.rpc.tls import ServerCertificate, TlsFiles
-from libs.service.definition import Parts, ServiceDefinition, Wiring
+from libs.service.definition import Loop, Parts, ServiceDefinition, Wiring
 from libs.service.supervise import LoopFailedError, supervise
 from libs.settings.clock import clock_from_environment
 from libs.settings.service import ServiceSettings, load_settings, print_help, print_settings
@@ -60,7 +70,7 @@ def run_service(definition: ServiceDefinition[Any], arguments: Sequence[str] | N
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_Process(definition, settings).run())
-    except (PortTakenError, StartError, LoopFailedError) as error:
+    except (PortTakenError, OpenPlaintextError, StartError, LoopFailedError) as error:
         print(f"{definition.name}: {error}", file=sys.stderr)  # noqa: T201 - the one sentence a person sees
         raise SystemExit(1) from None
 
@@ -97,18 +107,22 @@ class _Process:
         tls = tls_files(settings)
         channels = Channels(settings, tls)
         stack.push_async_callback(channels.close)
-        tokens = ContextTokens(channels, name, clock)
+        revocations = Revocations()
+        tokens = ContextTokens(channels, name, clock, revocations)
         key = settings.page_token_key
         pages = PageTokens(key.get_secret_value().encode() if key else None)
-        wiring = await self._definition.build(Parts(settings, clock, database, channels, tokens, pages))
+        keys = ContextKeys(keys_of_auth(channels), settings.issuer, clock, revocations)
+        wiring = await self._definition.build(Parts(settings, clock, database, channels, tokens, pages, keys))
         stack.push_async_callback(wiring.close)
         faults = check_complete(self._definition.peers, wiring.services)
         if faults:
             raise StartError("; ".join(faults))
-        keys = None
-        if self._definition.verifies_context:
-            keys = ContextKeys(keys_of_auth(channels), settings.issuer, clock)
-        await self._listen(stack, wiring, tls, keys, self._probes(database, keys, wiring))
+        if not self._definition.verifies_context:
+            await self._listen(stack, wiring, tls, None, self._probes(database, None, wiring), ())
+            return
+        follower = RevocationFollower(channels, revocations)
+        loops = [("context keys", keys.watch), ("revocations", follower.follow)]
+        await self._listen(stack, wiring, tls, keys, self._probes(database, keys, wiring), loops)
 
     async def _listen(
         self,
@@ -117,6 +131,7 @@ class _Process:
         tls: TlsFiles | None,
         keys: ContextKeys | None,
         probes: Sequence[Probe],
+        loops: Sequence[tuple[str, Loop]],
     ) -> None:
         settings, names = self._settings, [s.full_name for s in wiring.services]
         server = build_server(
@@ -125,6 +140,8 @@ class _Process:
             verifier=keys,
             limits=Limits(max_calls=settings.max_calls),
             tls=tls,
+            backend=Backend(settings.rpc_backend),
+            behind_mesh=settings.rpc_plaintext_behind_mesh,
         )
         wiring.add(server)
         add_reflection(server, names)
@@ -134,7 +151,12 @@ class _Process:
             credentials = certificate.credentials() if certificate else None
         except (OSError, ValueError) as error:
             raise StartError(f"the TLS files cannot be used: {error}") from error
-        port = listen(server, f"{host}:{settings.port}", credentials)
+        port = listen(
+            server,
+            f"{host}:{settings.port}",
+            credentials,
+            open_plaintext=settings.rpc_plaintext_behind_mesh,
+        )
         health = Health(names, probes)
         health_port = await health.start(f"{host}:{settings.health_port or port + HEALTH_OFFSET}")
         await server.start()
@@ -143,11 +165,10 @@ class _Process:
             address=f"{host}:{port}",
             health=f"{host}:{health_port}",
             tls=tls is not None,
+            backend=settings.rpc_backend,
             services=names,
         )
-        loops = list(wiring.background)
-        if keys is not None:
-            loops.append(("context keys", keys.watch))
+        loops = [*wiring.background, *loops]
         if certificate is not None:
             loops.append(("certificate", functools.partial(_watch_certificate, certificate)))
         loops.append(("readiness", health.watch))
@@ -156,6 +177,7 @@ class _Process:
         await health.not_serving()
         if failed is None:
             await asyncio.sleep(settings.drain_lag_seconds)
+        wiring.stopping()
         await server.stop(settings.drain_grace_seconds)
         for task in tasks:
             task.cancel()
