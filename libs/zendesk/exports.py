@@ -182,16 +182,25 @@ class TimedExport(Generic[T]):
         member: under which the rows stand.
         read: makes what we keep of a row.
         settled: whether Zendesk itself hides the last minute.
+        params: further query.
     """
 
     def __init__(
-        self, transport: Transport, template: str, member: str, read: Callable[[Json], T], *, settled: bool
+        self,
+        transport: Transport,
+        template: str,
+        member: str,
+        read: Callable[[Json], T],
+        *,
+        settled: bool,
+        params: Params | None = None,
     ) -> None:
         self._transport = transport
         self._template = template
         self._member = member
         self._read = read
         self._settled = settled
+        self._params = dict(params or {})
 
     async def page(self, checkpoint: Checkpoint) -> ExportPage[T]:
         """Fetch the page after a checkpoint; its cursor is not looked at.
@@ -201,10 +210,20 @@ class TimedExport(Generic[T]):
         """
         now = int(self._transport.clock.now().timestamp())
         start = min(checkpoint.time, now - _EARLIEST_SECONDS)
-        answer = await self._transport.call("GET", self._template, params={"start_time": start})
+        while True:
+            page, following = await self._fetch(checkpoint, start, now)
+            if page.rows or page.end_of_stream:
+                return page
+            if following <= start:
+                raise ZendeskUnavailableError(f"GET {self._template}", 200, "CursorStandsStill", done=None)
+            start, checkpoint = following, page.checkpoint  # all of it was given before
+
+    async def _fetch(self, checkpoint: Checkpoint, start: int, now: int) -> tuple[ExportPage[T], int]:
+        params = {**self._params, "start_time": start}
+        answer = await self._transport.call("GET", self._template, params=params)
         return shaped(f"GET {self._template}", lambda: self._page(checkpoint, answer, now))
 
-    def _page(self, checkpoint: Checkpoint, answer: Json, now: int) -> ExportPage[T]:
+    def _page(self, checkpoint: Checkpoint, answer: Json, now: int) -> tuple[ExportPage[T], int]:
         rows = [(str(row["id"]), _second(row), row) for row in answer[self._member]]
         horizon = None if self._settled else now - HIDDEN_SECONDS
         ripe = [(i, at, row) for i, at, row in rows if horizon is None or at < horizon]
@@ -213,13 +232,10 @@ class TimedExport(Generic[T]):
             for i, at, row in ripe
             if (i, at) not in checkpoint.given and not _before(row, checkpoint.time)
         ]
+        whole, told = len(ripe) == len(rows), int(answer.get("end_time") or 0)
         last = max([checkpoint.time, *(at for _, at, _ in ripe)])
-        told = answer.get("end_time")
-        whole = len(ripe) == len(rows)
-        time = max(last, told) if whole and isinstance(told, int) else last
+        time = max(last, told) if whole else last
         given = {(i, at) for i, at in (*checkpoint.given, *((i, at) for i, at, _ in ripe)) if at == time}
         ended = bool(answer.get("end_of_stream")) or not whole or not rows
-        if not ended and time == checkpoint.time and not news:
-            raise ZendeskUnavailableError(f"GET {self._template}", 200, "CursorStandsStill", done=None)
         made = tuple(self._read(row) for _, _, row in news)
-        return ExportPage(made, Checkpoint("", time, frozenset(given)), ended)
+        return ExportPage(made, Checkpoint("", time, frozenset(given)), ended), told
