@@ -49,7 +49,7 @@ async def refused(status: int, body: object, **headers: str) -> ZendeskError:
             {"error": {"title": "Forbidden", "message": NO_ACCESS}},
             ForbiddenError,
             "Forbidden",
-            NO_ACCESS[:37],
+            "You do not have access to this page",
         ),
         (403, {"error": "Forbidden"}, ForbiddenError, "Forbidden", ""),
         (
