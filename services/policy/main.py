@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grpc
+from envoy.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
 
 from libs.db.notify import Listener
 from libs.kernel.ids import RandomIds
@@ -17,6 +18,7 @@ from services.policy.adapters.sql.subjects import PLACES, rewrite_history
 from services.policy.app.data_map import DATA_MAP
 from services.policy.app.engine import Limits
 from services.policy.app.tokens import ConsistencyTokens
+from services.policy.rpc.ext_authz import AUTHORIZATION, ExtAuthz
 from services.policy.rpc.peers import PEERS, POLICY
 from services.policy.rpc.servicer import PolicyServicer
 from services.policy.rpc.use_cases import UseCases
@@ -39,15 +41,17 @@ async def build(parts: Parts[PolicySettings]) -> Wiring:
     )
     subjects = SqlSubjects(parts.database, PLACES, DATA_MAP, rewrite_history)
     participant = ParticipantServicer(DATA_MAP, subjects)
+    ext_authz = ExtAuthz(use.check, parts.verifier)
     listener = Listener(parts.database.url, CHANNEL, use.engine.heard)
 
     def add(server: grpc.aio.Server) -> None:
         add_PolicyServiceServicer_to_server(PolicyServicer(use), server)
         add_ParticipantServiceServicer_to_server(participant, server)
+        add_AuthorizationServicer_to_server(ext_authz, server)
 
     return Wiring(
         add,
-        [POLICY, PARTICIPANT],
+        [POLICY, PARTICIPANT, AUTHORIZATION],
         background=[
             ("changes", use.engine.follow),
             ("notices", listener.listen),

@@ -16,6 +16,7 @@ from services.assignment.rpc.peers import PEERS as ASSIGNMENT_PEERS
 from services.auth.domain import errors as auth_errors
 from services.auth.rpc.peers import PEERS as AUTH_PEERS
 from services.policy.domain import errors as policy_errors
+from services.policy.rpc.ext_authz import AUTHORIZATION
 from services.policy.rpc.peers import PEERS as POLICY_PEERS
 from services.privacy.domain import errors as privacy_errors
 from services.privacy.rpc.peers import PEERS as PRIVACY_PEERS
@@ -75,7 +76,7 @@ def test_every_destructive_call_can_be_tried_first(method: MethodDescriptor) -> 
     ("peers", "services"),
     [
         (AUTH_PEERS, (AUTH, PARTICIPANT)),
-        (POLICY_PEERS, (POLICY, PARTICIPANT)),
+        (POLICY_PEERS, (POLICY, PARTICIPANT, AUTHORIZATION)),
         (ASSIGNMENT_PEERS, (ASSIGNMENT, PARTICIPANT)),
         (PRIVACY_PEERS, (PRIVACY,)),
     ],

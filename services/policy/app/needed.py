@@ -33,11 +33,9 @@ async def whole(tx: Reading, revision: int, at: int | None = None) -> Snapshot:
         for record in records:
             builder.put(record)
         key = (records[-1].type, records[-1].id)
-    after = ""
-    while rows := await tx.relationships(after=after, limit=PAGE, at=at):
+    async for rows in tx.every_relationship(at=at):
         for row in rows:
             builder.put(row)
-        after = rows[-1].id
     return builder.finish(revision)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -154,6 +154,10 @@ class Reading(Protocol):
         at: int | None = None,
     ) -> list[RelationshipRow]:
         """Return relationships by id, expired ones too; None and empty texts do not filter."""
+        ...
+
+    def every_relationship(self, *, at: int | None = None) -> AsyncIterator[Sequence[RelationshipRow]]:
+        """Yield all relationships in parts, in no order, expired ones too."""
         ...
 
     async def from_sources(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -193,6 +193,9 @@ class MemoryTransaction:
             and source in ("", row.source)
             and target in ("", row.target)
         ][:limit]
+
+    async def every_relationship(self, *, at: int | None = None) -> AsyncIterator[Sequence[RelationshipRow]]:
+        yield self._by_id(at)
 
     async def from_sources(
         self, types: Collection[str], sources: Collection[str], *, at: int | None = None

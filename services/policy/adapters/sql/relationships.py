@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, text
 
 from libs.decision.rows import RelationshipRow
 from services.policy.adapters.sql.rows import Rows, alive, archive, keep
 from services.policy.app.ports import Pair
 
+PART = 5000
+"""Rows that are read at once."""
 _GIVEN = """unnest(
     CAST(:ids AS text[]), CAST(:types AS text[]), CAST(:sources AS text[]), CAST(:targets AS text[]),
     CAST(:created AS timestamptz[]), CAST(:expires AS timestamptz[]))
@@ -106,6 +108,24 @@ class SqlRelationships(Rows):
             at=at,
         )
         return [relationship_of(row) for row in rows]
+
+    async def every_relationship(self, *, at: int | None = None) -> AsyncIterator[Sequence[RelationshipRow]]:
+        # a server-side cursor: pages by id would sort what is left each time
+        await self._run(
+            "SET LOCAL statement_timeout = '60s'"
+        )  # the first part may wait for an index to be read
+        result = await self._connection.stream(
+            text(
+                "SELECT id, type, source, target, created_at, expires_at "  # noqa: S608 - ours
+                f"FROM {alive('relationships', at)}"
+            ),
+            {"account": self._account, **({} if at is None else {"at": at})},
+            execution_options={
+                "yield_per": PART
+            },  # at the statement it would not keep psycopg from buffering
+        )
+        async for part in result.partitions(PART):
+            yield [RelationshipRow(*row) for row in part]
 
     async def from_sources(
         self, types: Collection[str], sources: Collection[str], *, at: int | None = None
