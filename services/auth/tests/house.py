@@ -72,13 +72,14 @@ class House:
         patience_seconds: float = 5.0,
         journal: Journal | None = None,
         data_keys: DataKeys | None = None,
+        client: OAuthClient = CLIENT,
     ) -> None:
         self.clock = clock or ManualClock()
         self.memory = MemoryStore(self.clock)
         self.store: Store = store or self.memory
         self.data_keys: DataKeys = data_keys or MemoryDataKeys(self.clock.now)
         self.sealer = sealer or memory_sealer(self.data_keys)
-        self.zendesk = zendesk or MemoryZendesk(self.clock, CLIENT, PEOPLE)
+        self.zendesk = zendesk or MemoryZendesk(self.clock, client, PEOPLE)
         self.ids = RandomIds(self.clock)
         if keys is None:
             signers = {kind: Signer.generate(f"{kind}-1") for kind in KINDS}
@@ -107,7 +108,7 @@ class House:
         self.ahead = RefreshAhead(self.store, self.access, self.refresh, self.journal, self.clock)
         self.roles = Roles(self.access, self.zendesk, self.clock, TEMPLATE)
         self.open_session = OpenSession(self.store, self.roles, self.clock, self.ids, app_keys())
-        self.authorize = Authorize(self.store, self.sealer, self.clock, self.ids, CLIENT, TEMPLATE)
+        self.authorize = Authorize(self.store, self.sealer, self.clock, self.ids, client, TEMPLATE)
         self.complete = CompleteAuthorization(
             self.store,
             self.zendesk,
@@ -117,7 +118,7 @@ class House:
             AdoptAccount(self.store, self.zendesk, self.access, self.clock),
             self.keys,
             self.clock,
-            CLIENT,
+            client,
             TEMPLATE,
         )
         self.exchange = ExchangeContext(self.store, self.roles, self.keys, self.clock)
