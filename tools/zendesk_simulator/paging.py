@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import json
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, overload
 from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
@@ -48,6 +48,28 @@ def row_id_of(cursor: str, member: str = "v") -> int:
         return int(struct.unpack("<q", base64.b64decode(value)[1:])[0])
     except (ValueError, KeyError, TypeError, struct.error):
         raise newer(400, "InvalidPaginationParameter", "page[after] is not valid") from None
+
+
+class Rows(Sequence[Row]):
+    """Rows of a table by their ids, looked up when they are read: a page of a long list costs a page."""
+
+    def __init__(self, table: Mapping[int, Row], ids: Sequence[int]) -> None:
+        self._table = table
+        self._ids = ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Row]: ...
+
+    def __getitem__(self, place: int | slice) -> Row | list[Row]:
+        if isinstance(place, slice):
+            return [self._table[i] for i in self._ids[place]]
+        return self._table[self._ids[place]]
 
 
 def as_is(row: Row) -> Row:

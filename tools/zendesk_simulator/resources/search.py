@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from tools.zendesk_simulator.endpoint import Call, endpoint
@@ -24,7 +25,7 @@ _SORTS = ("updated_at", "created_at", "priority", "status", "ticket_type")
 _PRIORITIES = ("low", "normal", "high", "urgent")
 
 
-def _rows(account: Account, kind: str) -> list[Row]:
+def _rows(account: Account, kind: str) -> Sequence[Row]:
     if kind == "ticket":
         return tickets(account)
     if kind == "user":

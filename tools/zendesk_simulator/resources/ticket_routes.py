@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from tools.zendesk_simulator.bodies import action_of, integer, wrapped
 from tools.zendesk_simulator.clock import stamp
 from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import bad_request, forbidden, invalid, number, wrong_type
-from tools.zendesk_simulator.paging import ids_of, page
+from tools.zendesk_simulator.paging import Rows, ids_of, page
 from tools.zendesk_simulator.resources.sideloads import add_related, add_slas, included
 from tools.zendesk_simulator.resources.ticket_history import text_of
 from tools.zendesk_simulator.resources.ticket_rows import PERMITTED
 from tools.zendesk_simulator.resources.ticket_trash import trash
 from tools.zendesk_simulator.resources.tickets import create, find, show, update
+from tools.zendesk_simulator.resources.view_index import ids_in
 from tools.zendesk_simulator.state import Account, Row
 
 IDEMPOTENCY_SECONDS = 7200
+_EVERY: Row = {"id": "living", "conditions": {}}
 
 
-def living(account: Account) -> list[Row]:
+def living(account: Account) -> Sequence[Row]:
     """Return the tickets that lists show: neither deleted nor archived."""
-    return [t for t in account.tickets.values() if t["status"] != "deleted" and "archived" not in t]
+    return Rows(account.tickets, ids_in(account, _EVERY))
 
 
 def check(call: Call, values: Row, prefix: str = "ticket") -> Row:
@@ -44,7 +47,7 @@ def described(values: Row) -> Row:
     return values
 
 
-def listed(call: Call, rows: list[Row], path: str) -> Row:
+def listed(call: Call, rows: Sequence[Row], path: str) -> Row:
     """Return a page of tickets with what `include` asks for."""
     account = call.account
     with_slas = "slas" in included(call)

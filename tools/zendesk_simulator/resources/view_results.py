@@ -9,7 +9,16 @@ from typing import Any
 from tools.zendesk_simulator.bodies import wrapped
 from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import too_many_values
-from tools.zendesk_simulator.paging import cursor_size, ids_of, link, number_bytes, packed, page, row_id_of
+from tools.zendesk_simulator.paging import (
+    Rows,
+    cursor_size,
+    ids_of,
+    link,
+    number_bytes,
+    packed,
+    page,
+    row_id_of,
+)
 from tools.zendesk_simulator.resources.sideloads import add_related, add_slas, included
 from tools.zendesk_simulator.resources.ticket_rows import show as show_ticket
 from tools.zendesk_simulator.resources.view_index import ids_in, in_order
@@ -55,8 +64,7 @@ async def view_tickets(call: Call) -> Row:
         return add_slas(account, row) if "slas" in included(call) else show_ticket(row)
 
     if "page[size]" not in call.query:
-        rows: list[Row] = [{"id": i} for i in ids]
-        answer = page(call.request, account, "tickets", rows, path, lambda r: shown(tickets[r["id"]]))
+        answer = page(call.request, account, "tickets", Rows(tickets, ids), path, shown)
         return add_related(call, answer, answer["tickets"])
     size, begin = cursor_size(call.request), 0
     if after := call.query.get("page[after]"):
@@ -115,8 +123,7 @@ def _cells(account: Account, ticket: Row, columns: list[Row]) -> Row:
 def _executed(call: Call, view: Row, ids: list[int], path: str) -> Row:
     account, columns = call.account, view["execution"]["columns"]
 
-    def row_of(row: Row) -> Row:
-        ticket = account.tickets[row["id"]]
+    def row_of(ticket: Row) -> Row:
         partial = {
             k: ticket[k] for k in ("id", "subject", "description", "status", "type", "priority", "url")
         }
@@ -126,8 +133,7 @@ def _executed(call: Call, view: Row, ids: list[int], path: str) -> Row:
         }
         return {"ticket": partial, "ticket_id": ticket["id"], **_cells(account, ticket, columns)}
 
-    rows: list[Row] = [{"id": i} for i in ids]
-    answer = page(call.request, account, "rows", rows, path, row_of)
+    answer = page(call.request, account, "rows", Rows(account.tickets, ids), path, row_of)
     people = [account.tickets[r["ticket_id"]] for r in answer["rows"]]
     answer |= {
         "columns": [{"id": c["id"], "title": c["title"]} for c in columns],
