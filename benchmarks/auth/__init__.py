@@ -1,0 +1,1 @@
+"""How fast tokens are verified, and how fast a revocation reaches every verifier."""
