@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx2
 
 from libs.kernel.errors import DependencyUnavailableError
@@ -54,7 +56,7 @@ class HttpZendesk:
         }
         try:
             answer = await self._token_call(base, body)
-        except httpx2.RequestError:
+        except (httpx2.RequestError, TimeoutError):
             raise _away() from None
         if answer.status_code >= 500 or answer.status_code == 429:
             raise _away(answer.status_code)
@@ -74,7 +76,7 @@ class HttpZendesk:
             )
         except httpx2.ConnectError:
             raise _away() from None
-        except httpx2.RequestError:
+        except (httpx2.RequestError, TimeoutError):
             raise RefreshLostError from None
         if answer.status_code in (200, 201):
             try:
@@ -96,9 +98,11 @@ class HttpZendesk:
     async def _token_call(self, base: str, body: dict[str, object]) -> httpx2.Response:
         client = {"client_id": self._client.client_id, "client_secret": self._client.client_secret}
         lives = {"expires_in": ACCESS_SECONDS, "refresh_token_expires_in": REFRESH_SECONDS}
-        return await self._http.post(
-            f"{base}/oauth/tokens", json={**body, **client, **lives}, timeout=HTTP_SECONDS
-        )
+        # The client's own time-outs are per step, and an answer may come in drops: the lease counts on the whole.
+        async with asyncio.timeout(HTTP_SECONDS):
+            return await self._http.post(
+                f"{base}/oauth/tokens", json={**body, **client, **lives}, timeout=HTTP_SECONDS
+            )
 
     async def alive(self, base: str, access: str) -> bool:
         headers = {"authorization": f"Bearer {access}"}

@@ -160,8 +160,11 @@ class Store(Protocol):
         """
         ...
 
-    async def to_watch(self, now: datetime, limit: int) -> Sequence[Installation]:
-        """Return installations that Zendesk is to be asked about, or that wait for their end, longest unasked first."""
+    async def claim_watched(self, now: datetime, limit: int) -> Sequence[Installation]:
+        """Return installations that Zendesk is to be asked about, or that wait for their end, longest unasked first.
+
+        They count as asked from now on, so that one replica asks about each.
+        """
         ...
 
     async def siblings(self, installation: Installation) -> Sequence[Installation]:

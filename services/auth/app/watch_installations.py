@@ -37,7 +37,7 @@ _ACTOR = "service:auth"
 
 
 class WatchInstallations:
-    """A background loop; replicas that ask twice find the same."""
+    """A background loop; each installation is looked at by one replica."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class WatchInstallations:
 
     async def once(self) -> int:
         """Look at what it is time for; return how many installations."""
-        due = await self._store.to_watch(self._clock.now(), BATCH)
+        due = await self._store.claim_watched(self._clock.now(), BATCH)
         for installation in due:
             try:
                 await self._look(installation)
@@ -76,7 +76,6 @@ class WatchInstallations:
                 get_logger().info(
                     "an installation was not looked at", account=installation.account, why=error.reason
                 )
-                await self._checked(installation)
         return len(due)
 
     async def _look(self, installation: Installation) -> None:
@@ -126,12 +125,6 @@ class WatchInstallations:
                 facts = {"enabled": str(remote.enabled).lower()}
                 await tx.audit.record(_ACTOR, "installation.changed", "ok", facts, now)
             await tx.installations.put(replace(fresh, checked_at=now, gone_since=None))
-
-    async def _checked(self, installation: Installation) -> None:
-        async with self._store.transaction(installation.account) as tx:
-            mine = await tx.installations.get(for_update=True)
-            if mine is not None:
-                await tx.installations.put(replace(mine, checked_at=self._clock.now()))
 
     async def _missing(
         self, installation: Installation, what: str, patience: timedelta, outcome: str

@@ -66,7 +66,8 @@ class Installation:
         """Tell whether it is time to ask Zendesk about it, or to end it for good."""
         if self.state is InstallationState.REVOKED:
             over = self.gone_since is not None and self.gone_since <= now - ERASE_AFTER
-            return over and self.contact_email is not None
+            asked = self.checked_at is not None and self.checked_at <= now - ASK_EVERY
+            return over and asked and self.contact_email is not None
         if self.state is InstallationState.UNAUTHORIZED:
             return False
         pause = ASK_EVERY if self.gone_since is None else CONFIRM_AFTER

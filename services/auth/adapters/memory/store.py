@@ -118,11 +118,15 @@ class MemoryStore:
         never = datetime.max.replace(tzinfo=UTC)
         return sorted(due, key=lambda a: stored[a].grant.access_expires_at or never)[:limit]
 
-    async def to_watch(self, now: datetime, limit: int) -> Sequence[Installation]:
+    async def claim_watched(self, now: datetime, limit: int) -> Sequence[Installation]:
         self._answer()
         found = [rows.installation for _, rows in sorted(self._accounts.items()) if rows.installation]
         never = datetime.min.replace(tzinfo=UTC)
-        return sorted((i for i in found if i.to_watch(now)), key=lambda i: i.checked_at or never)[:limit]
+        due = sorted((i for i in found if i.to_watch(now)), key=lambda i: i.checked_at or never)[:limit]
+        claimed = [replace(one, checked_at=now) for one in due]
+        for one in claimed:
+            self._accounts[one.account].installation = one
+        return claimed
 
     async def siblings(self, installation: Installation) -> Sequence[Installation]:
         self._answer()

@@ -134,17 +134,19 @@ async def page(
     return [_read(row) for row in rows]
 
 
-async def to_watch(connection: AsyncConnection, now: datetime, limit: int) -> Sequence[Installation]:
-    """Return installations that it is time to ask Zendesk about, or to end."""
+async def claim_watched(connection: AsyncConnection, now: datetime, limit: int) -> Sequence[Installation]:
+    """Return installations that it is time to ask Zendesk about, or to end; another replica does not get them."""
     rows = await connection.execute(
         text(
-            f"SELECT {_COLUMNS} FROM installations "  # noqa: S608 - constants only
-            "WHERE (state IN ('authorized', 'needs_reauthorization') AND (checked_at IS NULL "
-            "OR checked_at <= :ask OR (gone_since IS NOT NULL AND checked_at <= :confirm))) "
-            "OR (state = 'revoked' AND gone_since <= :erase AND contact_email IS NOT NULL) "
-            "ORDER BY checked_at NULLS FIRST, account LIMIT :limit"
+            "UPDATE installations SET checked_at = :now WHERE account IN (SELECT account FROM installations "  # noqa: S608 - constants only
+            "WHERE (state IN ('authorized', 'needs_reauthorization') "
+            "AND (checked_at IS NULL OR checked_at <= :ask OR (gone_since IS NOT NULL AND checked_at <= :confirm))) "
+            "OR (state = 'revoked' AND gone_since <= :erase AND contact_email IS NOT NULL AND checked_at <= :ask) "
+            "ORDER BY checked_at NULLS FIRST, account LIMIT :limit FOR UPDATE SKIP LOCKED) "
+            f"RETURNING {_COLUMNS}"
         ),
         {
+            "now": now,
             "ask": now - ASK_EVERY,
             "confirm": now - CONFIRM_AFTER,
             "erase": now - ERASE_AFTER,

@@ -67,9 +67,9 @@ class SqlStore:
         async with self._database.transaction(read_only=True) as connection:
             return await grants.due(connection, now, limit)
 
-    async def to_watch(self, now: datetime, limit: int) -> Sequence[Installation]:
-        async with self._database.transaction(read_only=True) as connection:
-            return await installations.to_watch(connection, now, limit)
+    async def claim_watched(self, now: datetime, limit: int) -> Sequence[Installation]:
+        async with self._database.transaction() as connection:
+            return await installations.claim_watched(connection, now, limit)
 
     async def siblings(self, installation: Installation) -> Sequence[Installation]:
         async with self._database.transaction(read_only=True) as connection:

@@ -202,9 +202,20 @@ async def test_what_is_watched(
         ),
     )
 
-    found = await backend.store.to_watch(NOW, 1000)
+    found = await backend.store.claim_watched(NOW, 1000)
 
-    assert (kept in found) is watched is kept.to_watch(NOW)
+    assert (replace(kept, checked_at=NOW) in found) is watched is kept.to_watch(NOW)
+
+
+async def test_of_many_replicas_one_looks_at_an_installation(backend: Backend, new: NewInstallation) -> None:
+    mine = [await put(backend, replace(new(), state=InstallationState.AUTHORIZED)) for _ in range(5)]
+
+    found = await asyncio.gather(*(backend.store.claim_watched(NOW, 3) for _ in range(6)))
+
+    claimed = [i.account for one in found for i in one]
+    assert len(claimed) == len(set(claimed))
+    assert {i.account for i in mine} <= set(claimed)
+    assert not await backend.store.claim_watched(NOW, 1000)
 
 
 async def test_a_newcomer_is_taken_over_once_and_leaves_nothing(

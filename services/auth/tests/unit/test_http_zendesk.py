@@ -1,12 +1,14 @@
 """What each answer of Zendesk's OAuth endpoints means: done, not done, or nobody knows (facts: auth §2.1, §2.4)."""
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import httpx2
 import pytest
 
 from libs.kernel.errors import DependencyUnavailableError
+from services.auth.adapters import zendesk as module
 from services.auth.adapters.zendesk import ACCESS_SECONDS, REFRESH_SECONDS, HttpZendesk
 from services.auth.app.ports import GrantDeadError, RefreshLostError, TokenPair
 from services.auth.domain.errors import AccountGoneError, ZendeskRefusedError
@@ -164,3 +166,25 @@ async def test_a_missing_installation_is_told_from_a_dead_grant() -> None:
     assert await zendesk(says(404, {"error": "RecordNotFound"})).installation(BASE, "at", 55) is None
     with pytest.raises(GrantDeadError):
         await zendesk(says(401, {"error": "invalid_token"})).installation(BASE, "at", 55)
+
+
+@pytest.mark.parametrize("call", ["refresh", "exchange"])
+async def test_an_answer_that_comes_in_drops_does_not_outlast_the_lease(
+    call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HTTP_SECONDS", 0.2)
+    never = asyncio.Event()
+
+    async def drops() -> AsyncIterator[bytes]:
+        yield b"{"
+        await never.wait()
+
+    found = zendesk(lambda _: httpx2.Response(201, content=drops()))
+
+    async with asyncio.timeout(5):
+        if call == "refresh":
+            with pytest.raises(RefreshLostError):
+                await found.refresh(BASE, "rt")
+        else:
+            with pytest.raises(DependencyUnavailableError):
+                await found.exchange_code(BASE, "code", "verifier")
