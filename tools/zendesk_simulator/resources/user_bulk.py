@@ -16,6 +16,7 @@ from tools.zendesk_simulator.errors import (
 )
 from tools.zendesk_simulator.faults import rows_to_do
 from tools.zendesk_simulator.paging import ids_of
+from tools.zendesk_simulator.resources.events import MERGED, emit
 from tools.zendesk_simulator.resources.jobs import each, not_created, start_job, works
 from tools.zendesk_simulator.resources.user_deletion import soft_delete
 from tools.zendesk_simulator.resources.user_routes import living, same_user
@@ -130,6 +131,7 @@ async def merge(call: Call) -> Row:
             identity |= {"user_id": winner["id"], "primary": False}
     soft_delete(account, loser, None)
     account.changed("users", winner)
+    emit(account, MERGED, winner, {"user": {"id": str(loser["id"])}})
     return {"user": show(winner)}
 
 

@@ -9,6 +9,7 @@ from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import forbidden, invalid, not_found, number
 from tools.zendesk_simulator.lifecycle import SWEEPS
 from tools.zendesk_simulator.paging import one_page, page
+from tools.zendesk_simulator.resources.events import DELETED, emit
 from tools.zendesk_simulator.resources.users import find, leave_groups, requests_open, show
 from tools.zendesk_simulator.state import Account, Row
 
@@ -56,6 +57,7 @@ def soft_delete(account: Account, row: Row, actor: Row | None) -> None:
     row["deleted_at"] = stamp(account.now())
     leave_groups(account, row)
     account.changed("users", row)
+    emit(account, DELETED, row)
 
 
 async def delete_user(call: Call) -> Row:

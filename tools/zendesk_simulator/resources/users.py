@@ -7,6 +7,7 @@ from typing import Any
 
 from tools.zendesk_simulator.clock import stamp
 from tools.zendesk_simulator.errors import forbidden, invalid, not_found, number
+from tools.zendesk_simulator.resources.events import CREATED, emit
 from tools.zendesk_simulator.resources.identities import add_identity
 from tools.zendesk_simulator.state import STATUSES, Account, Row
 
@@ -91,6 +92,7 @@ def add_user(account: Account, spec: Row) -> Row:
     if row["email"]:
         add_identity(account, user_id, "email", row["email"], primary=True, verified=row["verified"])
     account.changed("users", row)
+    emit(account, CREATED, row)
     return row
 
 
