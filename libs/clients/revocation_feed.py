@@ -7,6 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 import grpc
+from opentelemetry import metrics
 
 from libs.clients.channels import Channels
 from libs.crypto.revocations import Revocations
@@ -44,6 +45,13 @@ class RevocationFollower:
         self._channels = channels
         self._revocations = revocations
         self._silence = silence_seconds
+        metrics.get_meter("setlist.auth").create_observable_gauge(
+            "auth.revocations.age", [self._age], "s", "how long ago the feed was last heard"
+        )
+
+    def _age(self, _: metrics.CallbackOptions) -> list[metrics.Observation]:
+        age = self._revocations.age_seconds
+        return [] if age is None else [metrics.Observation(age)]
 
     async def follow(self) -> None:
         """Follow the feed until cancelled."""

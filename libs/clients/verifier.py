@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import grpc
+from opentelemetry import metrics
 
 from libs.clients.channels import Channels
 from libs.crypto.context import ContextVerifier
+from libs.crypto.errors import InvalidTokenError
 from libs.crypto.key_source import KeySource
 from libs.crypto.keys import KeySet
 from libs.crypto.revocations import Revocations
@@ -52,9 +54,14 @@ class ContextKeys:
         self, source: KeySource, issuer: str, clock: Clock, revocations: Revocations | None = None
     ) -> None:
         self._verifier = ContextVerifier(source, issuer, clock, revocations=revocations)
+        self._refused = metrics.get_meter("setlist.auth").create_counter("auth.tokens.refused")
 
     async def verify(self, token: str, audience: str) -> VerifiedContext:
-        claims = await self._verifier.verify(token, audience)
+        try:
+            claims = await self._verifier.verify(token, audience)
+        except InvalidTokenError as error:  # the cause is for whoever runs this, never for the caller
+            self._refused.add(1, {"cause": error.cause})
+            raise
         return VerifiedContext(
             claims.account,
             claims.installation,

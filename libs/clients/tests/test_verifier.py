@@ -3,11 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from libs.clients.channels import Channels
 from libs.clients.context_tokens import ContextTokens
+from libs.clients.revocation_feed import RevocationFollower
 from libs.clients.tests.auth_service import Auth, running_auth
 from libs.clients.verifier import ContextKeys, keys_of_auth
+from libs.crypto.revocations import Revocations
 from libs.crypto.signer import Signer
 from libs.kernel.errors import DependencyUnavailableError, UnauthenticatedError
 from libs.kernel.ids import AccountId
@@ -93,3 +98,31 @@ async def test_a_rotated_key_is_learned_and_a_dropped_one_forgotten() -> None:
         assert (await keys.verify(fresh, "policy")).account == "acc-1"
         with pytest.raises(UnauthenticatedError):
             await keys.verify(old, "policy")
+
+
+async def test_why_a_token_was_refused_is_counted_and_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader])
+    monkeypatch.setattr(metrics, "get_meter", provider.get_meter)
+    async with running_auth() as (auth, channels, _):
+        keys = ContextKeys(keys_of_auth(channels), ISSUER, auth.clock)
+        RevocationFollower(channels, known := Revocations())
+        known.begin(1)
+        for _ in range(2):
+            with pytest.raises(UnauthenticatedError, match=r"^the token is not valid$"):
+                await keys.verify("a.b", "policy")
+    read = reader.get_metrics_data()
+    assert read is not None
+    found = {
+        metric.name: [
+            (dict(point.attributes or {}), getattr(point, "value", 0)) for point in metric.data.data_points
+        ]
+        for resource in read.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    }
+    provider.shutdown()
+
+    assert found["auth.tokens.refused"] == [({"cause": "segments"}, 2)]
+    [(_, age)] = found["auth.revocations.age"]
+    assert 0 <= age < 60
