@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tools.zendesk_simulator.endpoint import Call
+from tools.zendesk_simulator.resources.slas import shown
 from tools.zendesk_simulator.state import Account, Row
 
 _PEOPLE = ("requester_id", "submitter_id", "assignee_id", "user_id", "author_id")
@@ -17,15 +18,15 @@ def included(call: Call) -> set[str]:
 
 def add_related(call: Call, answer: Row, rows: Iterable[Row]) -> Row:
     """Add users, groups and organisations that the rows of an answer name."""
-    asked, account, shown = included(call), call.account, list(rows)
+    asked, account, listed = included(call), call.account, list(rows)
     if "users" in asked:
         from tools.zendesk_simulator.resources.users import show
 
-        answer["users"] = [show(u) for u in _named(account.users, shown, _PEOPLE)]
+        answer["users"] = [show(u) for u in _named(account.users, listed, _PEOPLE)]
     if "groups" in asked:
-        answer["groups"] = list(_named(account.groups, shown, ("group_id",)))
+        answer["groups"] = list(_named(account.groups, listed, ("group_id",)))
     if "organizations" in asked:
-        answer["organizations"] = list(_named(account.tables["organizations"], shown, ("organization_id",)))
+        answer["organizations"] = list(_named(account.tables["organizations"], listed, ("organization_id",)))
     return answer
 
 
@@ -33,8 +34,7 @@ def add_slas(account: Account, row: Row) -> Row:
     """Return a ticket as shown with `include=slas`."""
     from tools.zendesk_simulator.resources.ticket_rows import show
 
-    slas = account.tickets[row["id"]].get("slas")
-    return {**show(row), "slas": slas or {"policy_metrics": []}}
+    return {**show(row), "slas": shown(account, row["id"])}
 
 
 def _named(known: dict[int, Row], rows: list[Row], members: tuple[str, ...]) -> Iterable[Row]:

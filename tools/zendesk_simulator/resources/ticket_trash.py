@@ -11,6 +11,7 @@ from tools.zendesk_simulator.faults import rows_to_do
 from tools.zendesk_simulator.lifecycle import SWEEPS
 from tools.zendesk_simulator.paging import ids_of, page
 from tools.zendesk_simulator.resources.jobs import start_job, works
+from tools.zendesk_simulator.resources.slas import follow
 from tools.zendesk_simulator.resources.ticket_rows import find
 from tools.zendesk_simulator.state import Account, Row
 
@@ -27,6 +28,7 @@ def trash(account: Account, row: Row, actor: int) -> None:
     }
     row["status"] = "deleted"
     account.changed("tickets", row)
+    follow(account, row)
 
 
 def scrub(account: Account, row: Row) -> None:
@@ -50,6 +52,7 @@ def scrub(account: Account, row: Row) -> None:
     account.comments.pop(row["id"], None)
     account.audits.pop(row["id"], None)
     account.tables["ticket_values"].pop(row["id"], None)
+    account.tables["sla_states"].pop(row["id"], None)
     account.changed("tickets", row, event=False)
 
 
@@ -97,6 +100,7 @@ def _trashed(account: Account, ticket_id: object) -> Row:
 def _restore(account: Account, row: Row) -> None:
     row["status"] = account.trash.pop(row["id"])["previous_state"]
     account.changed("tickets", row)
+    follow(account, row)
 
 
 async def restore(call: Call) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tools.zendesk_simulator.errors import conflict, invalid, number
+from tools.zendesk_simulator.resources.slas import follow
 from tools.zendesk_simulator.resources.ticket_history import (
     add_audit,
     add_comment,
@@ -69,6 +70,7 @@ def create(account: Account, values: Row, author: int | None, *, quiet: bool = F
     _skills(account, row, values)
     if not quiet:
         _run_triggers(account, row, "Create", {}, audit)
+    follow(account, row)
     return row, audit
 
 
@@ -118,6 +120,7 @@ def update(
         log_assignment(account, row, author)
     _skills(account, row, values)
     _run_triggers(account, row, "Change", changes, audit, comment=said)
+    follow(account, row)
     return audit
 
 
