@@ -40,7 +40,6 @@ class _Known:
     since: datetime
     token: str = field(repr=False)
     account: AccountId
-    generation: int
 
 
 class ContextTokens:
@@ -59,7 +58,9 @@ class ContextTokens:
         self._channels = channels
         self._service = service
         self._clock = clock
-        self._revocations = revocations
+        self._forgotten = 0
+        if revocations is not None:
+            revocations.on_revoked(self._forget)
         self._cache: OrderedDict[tuple[object, str], _Known] = OrderedDict()
         self._asking: dict[tuple[object, str], tuple[asyncio.Lock, int]] = {}
 
@@ -91,19 +92,24 @@ class ContextTokens:
         async with self._alone(key):
             known = self._cache.get(key)
             now = self._clock.now()
-            if known is not None and now - REUSE < known.since <= now and self._alive(known):
+            if known is not None and now - REUSE < known.since <= now:
                 return known.token, known.account
             stub = AuthServiceStub(self._channels.to("auth", [AUTH]))
+            forgotten = self._forgotten
             answer = await stub.ExchangeContext(request)
             account = AccountId(answer.account.removeprefix("accounts/"))
-            self._cache[key] = _Known(now, answer.context_token, account, answer.generation)
+            if self._forgotten != forgotten:  # something ended meanwhile, perhaps this: use it once
+                return answer.context_token, account
+            self._cache[key] = _Known(now, answer.context_token, account)
             self._cache.move_to_end(key)
             while len(self._cache) > _MAXIMUM:
                 self._cache.popitem(last=False)
             return answer.context_token, account
 
-    def _alive(self, known: _Known) -> bool:
-        return self._revocations is None or known.generation >= self._revocations.generation(known.account)
+    def _forget(self, account: AccountId | None) -> None:
+        self._forgotten += 1
+        for key in [k for k, known in self._cache.items() if account in (None, known.account)]:
+            del self._cache[key]
 
     @contextlib.asynccontextmanager
     async def _alone(self, key: tuple[object, str]) -> AsyncIterator[None]:

@@ -93,9 +93,15 @@ class Revocations:
         self.position = max(self.position, position)
 
     def raise_generation(self, account: AccountId, generation: int) -> None:
-        """Note that tokens of a lower generation are dead."""
-        if generation > self.generation(account):
+        """Note that tokens of a lower generation are dead.
+
+        The generation that is known already, told again, says that something else of the account ended (a
+        session): whatever is cached of it must be asked for anew.
+        """
+        known = self.generation(account)
+        if generation > known:
             self.generations[account] = generation
+        if generation >= known:
             for forget in self._forget:
                 forget(account)
 

@@ -125,3 +125,17 @@ async def test_a_context_token_of_a_dead_generation_is_not_used_again() -> None:
         assert fresh != first
         assert await tokens.job(ACCOUNT, "policy") == fresh
         assert len(auth.asked) == 2
+
+
+async def test_what_ends_while_a_token_is_fetched_leaves_nothing_cached() -> None:
+    known = Revocations()
+    async with running_auth() as (auth, channels, _):
+        tokens = ContextTokens(channels, "policy", auth.clock, known)
+        auth.gate.clear()
+        asking = asyncio.create_task(tokens.job(ACCOUNT, "policy"))
+        await auth.arrived.wait()
+        known.raise_generation(ACCOUNT, 0)  # a session ended
+        auth.gate.set()
+        first = await asking
+
+        assert await tokens.job(ACCOUNT, "policy") != first

@@ -89,7 +89,7 @@ async def test_a_distrusted_key_ends_everything_it_signed_at_once_also_what_is_c
 def test_generations_never_fall_whatever_order_they_come_in(feed: Feed) -> None:
     told: list[AccountId | None] = []
     feed.known.on_revoked(told.append)
-    for generation in (3, 1, 3, 2):
+    for generation in (3, 1, 2):
         feed.known.raise_generation(ACCOUNT, generation)
     for _ in range(2):
         feed.known.distrust("k")
@@ -100,6 +100,17 @@ def test_generations_never_fall_whatever_order_they_come_in(feed: Feed) -> None:
     assert feed.known.generation("acc-none") == 0
     assert told == [ACCOUNT, None]
     assert feed.known.position == 9
+
+
+def test_a_generation_told_again_makes_caches_forget_the_account(feed: Feed) -> None:
+    """A session ended: its generation did not."""
+    told: list[AccountId | None] = []
+    feed.known.on_revoked(told.append)
+    for generation in (0, 3, 3):
+        feed.known.raise_generation(ACCOUNT, generation)
+
+    assert told == [ACCOUNT] * 3
+    assert feed.known.generation(ACCOUNT) == 3
 
 
 def test_silence_is_noticed_in_real_time_and_ends_with_the_next_heartbeat(feed: Feed) -> None:

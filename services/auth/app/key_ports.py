@@ -74,6 +74,10 @@ class SigningKeys(Protocol):
 class Announcements(Protocol):
     """Entries for the feed, written with the transaction. A raised generation announces itself."""
 
+    def generation(self, account: AccountId, generation: int) -> None:
+        """Announce an account's generation; the present one, told again, ends what others cached of the account."""
+        ...
+
     def distrust(self, kid: str) -> None:
         """Announce that a key is not trusted any more."""
         ...

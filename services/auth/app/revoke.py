@@ -90,9 +90,12 @@ class Revoke:
         if account is None:
             return
         async with self._store.transaction(account) as tx:
-            if await tx.sessions.get(hash_of(token)) is None:
+            installation = await tx.installations.get()
+            if installation is None or await tx.sessions.get(hash_of(token)) is None:
                 return
             await tx.sessions.delete(hash_of(token))
+            # Told again, the generation ends what the edge has cached for this person.
+            tx.announcements.generation(account, installation.generation)
             await tx.audit.record(actor, "session.revoked", "ok", {}, self._clock.now())
 
     async def token(self, token: str, actor: str) -> None:

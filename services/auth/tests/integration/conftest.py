@@ -1,7 +1,7 @@
 """Fixtures: every test of the conformance suite runs over memory and over PostgreSQL."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 
@@ -77,3 +77,11 @@ def new() -> NewInstallation:
         return Installation(AccountId(f"acc-{number:08d}"), 4242, 1000 + number, f"acme{number}", NOW)
 
     return make
+
+
+async def revoke(store: Store, account: AccountId) -> None:
+    """Raise an account's generation, as every revocation does."""
+    async with store.transaction(account) as tx:
+        mine = await tx.installations.get(for_update=True)
+        assert mine is not None
+        await tx.installations.put(replace(mine, generation=mine.generation + 1))

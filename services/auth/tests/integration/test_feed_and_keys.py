@@ -21,14 +21,13 @@ from services.auth.adapters.sql.revocations import CHANNEL, SqlRevocationFeed
 from services.auth.adapters.sql.store import SqlStore
 from services.auth.app.keep_keys import KeepKeys, schedules
 from services.auth.app.key_ports import AppToken, Due, RevocationFeed, StoredKey, TokensDue
-from services.auth.app.ports import Store
 from services.auth.app.token_keys import TokenKeys
 from services.auth.app.watch_revocations import WatchRevocations
 from services.auth.domain.installation import Installation, InstallationState
 from services.auth.domain.revocation import FEED_KEPT, PLATFORM, Revocation
 from services.auth.domain.signing_key import Phase, SigningKey
 from services.auth.tests.house import ISSUER, House
-from services.auth.tests.integration.conftest import NOW, Backend, NewInstallation, sql_sealer
+from services.auth.tests.integration.conftest import NOW, Backend, NewInstallation, revoke, sql_sealer
 
 pytestmark = pytest.mark.integration
 
@@ -53,13 +52,6 @@ async def end(feed: RevocationFeed) -> int:
     """Return the newest position: other tests write into the same database."""
     newest = await feed.tail(1)
     return newest[-1].position if newest else 0
-
-
-async def revoke(store: Store, account: AccountId) -> None:
-    async with store.transaction(account) as tx:
-        mine = await tx.installations.get(for_update=True)
-        assert mine is not None
-        await tx.installations.put(replace(mine, generation=mine.generation + 1))
 
 
 async def test_only_a_raised_generation_is_announced(

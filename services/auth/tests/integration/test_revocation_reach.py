@@ -24,8 +24,7 @@ from services.auth.domain.installation import Installation
 from services.auth.rpc.peers import AUTH, PEERS
 from services.auth.rpc.servicer import AuthServicer
 from services.auth.tests.house import House
-from services.auth.tests.integration.conftest import NewInstallation, sql_sealer
-from services.auth.tests.integration.test_feed_and_keys import revoke
+from services.auth.tests.integration.conftest import NewInstallation, revoke, sql_sealer
 from services.auth.tests.served import use_cases
 from setlist.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 

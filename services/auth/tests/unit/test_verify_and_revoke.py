@@ -156,6 +156,16 @@ async def test_a_revocation_is_in_the_feed_when_it_is_committed(house: House) ->
     assert generations[-1] == (await house.installation(done.account)).generation
 
 
+async def test_an_ended_session_is_in_the_feed_once_and_raises_nothing(house: House) -> None:
+    done = await house.authorized()
+    session = (await house.enter(AGENT)).token
+    for text in (session, session, "rubbish"):
+        await house.revoke.session(text, "service:edge")
+
+    told = await house.memory.feed.tail(10)
+    assert [(entry.account, entry.generation) for entry in told] == [(done.account, done.generation)]
+
+
 async def test_a_context_token_dies_by_itself(house: House) -> None:
     done = await house.authorized()
     token, session = house.token_of(done), (await house.enter(AGENT)).token
