@@ -128,7 +128,8 @@ class DecisionPoint:
 
         Args:
             action: create, read, update or delete.
-            object_type: key of an object type, else of a relationship type; `relationship:{key}` is the latter.
+            object_type: key of an object type, else of a relationship type; `object:{key}` and
+                `relationship:{key}` are the one or the other only.
             record: empty = the type itself, or a record to be created.
             acting: the user with the role that a verified token states; it wins over the directory.
             given: attributes of the record and facts of the request, for conditions.

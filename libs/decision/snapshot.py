@@ -23,7 +23,6 @@ Forward: TypeAlias = Map[str, Targets]
 Back: TypeAlias = Map[str, tuple[str, ...]]
 TypeKey: TypeAlias = tuple[str, str]
 
-_PREFIX = f"{RELATIONSHIP}:"
 NO_EDGES: Targets = Map()
 
 
@@ -52,12 +51,22 @@ class Snapshot:
     def find(self, name: str) -> CompiledType | None:
         """Return the type that a question means: an object type's key, else a relationship type's.
 
-        `relationship:{key}` means the relationship type whatever object types there are (facts: policy, D15).
+        `object:{key}` and `relationship:{key}` mean the one kind whatever types of the other there are (facts:
+        policy, D15); keys hold no colon.
         """
         found = self.types.get((OBJECT, name))
-        if found is None:
-            found = self.types.get((RELATIONSHIP, name.removeprefix(_PREFIX)))
-        return found
+        if found is not None:
+            return found
+        kind, colon, key = name.partition(":")
+        return self.types.get((kind, key) if colon else (RELATIONSHIP, name))
+
+    def name_of(self, name: str) -> str:
+        """Return how rights and the log name the type that a question means, however that spells it.
+
+        For an unknown type: what was asked, as if it were an object type's.
+        """
+        found = self.find(name)
+        return name.removeprefix(f"{OBJECT}:") if found is None else found.row.name
 
     def edge(self, kind: str, source: str, target: str, now: float) -> str | None:
         """Return the id of the living relationship of a type between two ends.

@@ -164,7 +164,8 @@ GIVEN = st.builds(
 def questions(world: World, names: list[str] | None = None) -> list[tuple[User | None, str, str, str]]:
     """Return everything that can be asked, also of what is not there."""
     people: list[Any] = [None, *world.users.values(), User(9, "owner"), User(1, "end_user")]
-    asked = names or ["product", "relationship:owns", "owns", "likes", "relationship:product", "nothing"]
+    both = ["product", "relationship:owns", "object:owns", "owns", "likes", "object:likes"]
+    asked = names or [*both, "relationship:product", "object:product", "nothing", "object:object:product"]
     return [
         (user, action, name, record)
         for user in people

@@ -183,3 +183,35 @@ def test_attributes_are_kept_as_they_were_not_as_they_become() -> None:
     attributes["levels"].append(2)
 
     assert after.objects["product"]["p1"] == '{"levels": [1]}'
+
+
+def test_a_name_with_a_kind_in_front_means_that_kind_only() -> None:
+    rows = [object_type("both", policy()), object_type("thing", policy())]
+    rows += [relationship_type(key, "zen:user", "thing") for key in ("both", "link")]
+    snapshot = Builder(EMPTY).apply(Change(1, row) for row in rows).finish(1)
+
+    def kind(name: str) -> str | None:
+        found = snapshot.find(name)
+        return None if found is None else found.row.kind
+
+    assert [kind(n) for n in ("both", "object:both", "relationship:both")] == [
+        "object",
+        "object",
+        "relationship",
+    ]
+    assert [kind(n) for n in ("link", "object:link", "relationship:link")] == [
+        "relationship",
+        None,
+        "relationship",
+    ]
+    for nothing in ("object:", "relationship:thing", "object:object:both", "user:both", ":both", ""):
+        assert kind(nothing) is None
+    names = ("both", "object:both", "link", "relationship:both", "object:gone", "gone")
+    assert [snapshot.name_of(n) for n in names] == [
+        "both",
+        "both",
+        "relationship:link",
+        "relationship:both",
+        "gone",
+        "gone",
+    ]

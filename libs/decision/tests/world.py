@@ -65,9 +65,10 @@ class World:
 
     def named(self, name: str) -> TypeRow | None:
         """The type that a question means: two name spaces, objects first (facts: policy, D15)."""
-        return self.types.get(("object", name)) or self.types.get(
-            ("relationship", name.removeprefix("relationship:"))
-        )
+        if ":" in name:
+            kind, key = name.split(":", 1)
+            return self.types.get((kind, key))
+        return self.types.get(("object", name)) or self.types.get(("relationship", name))
 
     def known(self, object_type: str) -> set[str]:
         """Records that were put, or that relationships lead to or come from."""

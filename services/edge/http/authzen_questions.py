@@ -11,9 +11,9 @@ from setlist.policy.v1 import policy_service_pb2 as messages
 
 USER = "user"
 TOKEN = "consistency_token"  # noqa: S105 - the name of a member, no secret
-RELATIONSHIP = "relationship:"
-"""Before the key of a relationship type, where records of it are meant."""
-TYPES = {"type": "", "relationship_type": RELATIONSHIP}
+OBJECT, RELATIONSHIP = "object:", "relationship:"
+"""Before the key of a type: which of the two kinds is meant, whatever types of the other there are."""
+TYPES = {"type": OBJECT, "relationship_type": RELATIONSHIP}
 """Resource types that mean a type itself, and what policy writes before its key (decision 15)."""
 RECORD_ACTIONS = {
     "create": resources.ACTION_CREATE,
@@ -74,14 +74,14 @@ def user_of(subject: Entity) -> int:
 
 
 def object_type_of(resource_type: str) -> str:
-    """Return the key of a type of records.
+    """Return a type of records as policy takes it.
 
     Raises:
         UnknownError: it can be no type's.
     """
     if resource_type in TYPES or not _TYPE.fullmatch(resource_type):
         raise UnknownError("UNKNOWN_TYPE")
-    return resource_type
+    return resource_type if resource_type.startswith(RELATIONSHIP) else OBJECT + resource_type
 
 
 def target_of(resource: Entity) -> tuple[str, str]:

@@ -85,15 +85,16 @@ class NaivePolicy(PolicyServiceServicer):
     def _reason(self, q: messages.Question, role: str, custom: str) -> tuple[str, bool]:
         if not role:
             return "UNKNOWN_USER", False
-        if q.object_type not in self.types:
+        asked = q.object_type.removeprefix("object:")
+        if asked not in self.types:
             return "UNKNOWN_TYPE", False
         if q.action in (_SHOW, _UPDATE):
             return "ROLE", role == "admin" or (q.action == _SHOW and role == "agent")
         letter = _LETTERS[q.action]
-        rows = self.types[q.object_type]
+        rows = self.types[asked]
         if letter in rows.get(custom, rows.get(role, "")):
             return "RBAC", True
-        for key, policy in sorted(self.rebac.get(q.object_type, {}).items()):
+        for key, policy in sorted(self.rebac.get(asked, {}).items()):
             related = (key, q.user_id, q.record_id) in self.related
             if letter in "ru" and letter in policy.get(custom, policy.get(role, "")) and related:
                 return f"REBAC:{key}", True
@@ -135,7 +136,7 @@ class NaivePolicy(PolicyServiceServicer):
         self, request: messages.LookupResourcesRequest, context: Any
     ) -> messages.LookupResourcesResponse:
         self._took(request)
-        asked = [record for kind, record in sorted(self.records) if kind == request.object_type]
+        asked = [r for kind, r in sorted(self.records) if kind == request.object_type.removeprefix("object:")]
         found = [r for r in asked if self._allows(request, request.user_id, r)]
         ids, token = self._page(request, found)
         every = self._allows(request, request.user_id, "")
@@ -161,7 +162,8 @@ class NaivePolicy(PolicyServiceServicer):
         found = [str(u) for u in sorted(self.users) if self._allows(request, u, request.record_id)]
         ids, token = self._page(request, found)
         letter = _LETTERS.get(request.action, "-")
-        grants = [r for r, row in sorted(self.types.get(request.object_type, {}).items()) if letter in row]
+        rows = self.types.get(request.object_type.removeprefix("object:"), {})
+        grants = [r for r, row in sorted(rows.items()) if letter in row]
         return messages.LookupSubjectsResponse(
             user_ids=[int(u) for u in ids], next_page_token=token, role_grants=grants
         )

@@ -85,13 +85,16 @@ async def test_the_type_itself(house: House, user: str, allowed: set[str]) -> No
         found = {n for n in names if (await decided(house, asked(user, n, record, kind)))["decision"]}
         assert found == allowed
     assert {r.record_id for r in house.policy.requests} == {""}
-    assert {r.object_type for r in house.policy.requests} == {"product", "relationship:owner"}
+    assert {r.object_type for r in house.policy.requests} == {"object:product", "relationship:owner"}
 
 
 async def test_relationship_records_have_their_own_types(house: House) -> None:
     answer = await decided(house, asked("10002", "create", "r1", "relationship:owner"))
+    plain = await decided(house, asked("10002", "create", "r1", "owner"))
 
     assert answer["decision"] is True
+    assert plain["context"]["reason"] == "UNKNOWN_TYPE", "a plain key is that of an object type only"
+    assert [r.object_type for r in house.policy.requests] == ["relationship:owner", "object:owner"]
 
 
 async def test_a_role_counts_from_those_who_are_trusted_to_send_it(house: House) -> None:

@@ -62,8 +62,8 @@ class Question:
     """May this user do this to this record?
 
     Attributes:
-        object_type: key of an object type, or else of a relationship type; `relationship:{key}` means the
-            relationship type whatever object types there are.
+        object_type: key of an object type, or else of a relationship type; `object:{key}` and
+            `relationship:{key}` mean the one kind whatever types of the other there are.
         record: empty = the type itself, or a record to be created.
         role: that a service states for the user; empty = the directory's, or the acting person's.
         custom_role_id: with `role`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from libs.decision.decide import Decided, decide
@@ -13,7 +13,7 @@ from libs.kernel.ids import AccountId, IdSource
 from services.policy.app import needed
 from services.policy.app.asked import Asked, Question
 from services.policy.app.basis import Bases, Basis
-from services.policy.app.decision_log import DecisionLog
+from services.policy.app.decision_log import EVERY_TYPE, DecisionLog
 from services.policy.app.ports import Answer, LogRow, Reading
 
 NOT_LOGGED = Decided(False, "NOT_LOGGED")
@@ -49,21 +49,24 @@ class Check:
         began = time.perf_counter_ns()
         decided = [_decide(basis, question, asked, explain=explain) for question in questions]
         spent_us = (time.perf_counter_ns() - began) // 1000 // max(1, len(questions))
-        logged = [
-            self._log.wanted(basis.settings, allowed=one.allowed, object_type=question.object_type)
-            for one, question in zip(decided, questions, strict=True)
-        ]
-        ids = self._ids_of(logged)
+        names = [basis.snapshot.name_of(question.object_type) for question in questions]
+        audited = _audited(basis, names)
+        ids = self._ids_of(
+            [
+                self._log.wanted(basis.settings, allowed=one.allowed, audited=name in audited)
+                for one, name in zip(decided, names, strict=True)
+            ]
+        )
         rows = [
-            self._row(basis, asked, question, one, log_id, spent_us)
-            for question, one, log_id in zip(questions, decided, ids, strict=True)
+            self._row(basis, asked, question, name, one, log_id, spent_us)
+            for question, name, one, log_id in zip(questions, names, decided, ids, strict=True)
             if log_id
         ]
-        if not await self._keep(account, basis, rows):
+        if not await self._keep(account, rows, audited):
             decided = [
-                NOT_LOGGED if self._log.audited(basis.settings, question.object_type) else one
-                for question, one in zip(questions, decided, strict=True)
+                NOT_LOGGED if name in audited else one for one, name in zip(decided, names, strict=True)
             ]
+            ids = ["" if name in audited else log_id for log_id, name in zip(ids, names, strict=True)]
         return [
             Answer(one, basis.revision, log_id, basis.redacted)
             for one, log_id in zip(decided, ids, strict=True)
@@ -77,14 +80,21 @@ class Check:
         return [f"{call}-{place:05d}" if wanted else "" for place, wanted in enumerate(logged)]
 
     def _row(
-        self, basis: Basis, asked: Asked, question: Question, decided: Decided, log_id: str, spent_us: int
+        self,
+        basis: Basis,
+        asked: Asked,
+        question: Question,
+        type_name: str,
+        decided: Decided,
+        log_id: str,
+        spent_us: int,
     ) -> LogRow:
         return LogRow(
             log_id,
             self._clock.now(),
             question.user,
             question.action,
-            question.object_type,
+            type_name,
             question.record,
             decided.allowed,
             decided.reason,
@@ -97,14 +107,19 @@ class Check:
             basis.lag_ms,
         )
 
-    async def _keep(self, account: AccountId, basis: Basis, rows: Sequence[LogRow]) -> bool:
+    async def _keep(self, account: AccountId, rows: Sequence[LogRow], audited: Collection[str]) -> bool:
         """Hand rows to the log; False when those of audited types could not be written."""
-        if not basis.settings.audited_types:
-            self._log.put(account, rows)
-            return True
-        audited = [row for row in rows if self._log.audited(basis.settings, row.object_type)]
-        self._log.put(account, [row for row in rows if row not in audited])
-        return not audited or await self._log.write(account, audited)
+        now = [row for row in rows if row.object_type in audited]
+        self._log.put(account, [row for row in rows if row.object_type not in audited] if now else rows)
+        return not now or await self._log.write(account, now)
+
+
+def _audited(basis: Basis, names: Sequence[str]) -> frozenset[str]:
+    """Return those of these types of which a decision is only given once it is logged."""
+    types = basis.settings.audited_types
+    if not types or EVERY_TYPE in types:
+        return frozenset(names) if types else frozenset()
+    return frozenset(basis.snapshot.name_of(key) for key in types).intersection(names)
 
 
 async def _needed(questions: Sequence[Question], tx: Reading, revision: int, at: int | None) -> Snapshot:

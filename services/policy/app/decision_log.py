@@ -16,6 +16,7 @@ CAPACITY = 50_000
 PART = 2000
 FLUSH_SECONDS = 0.2
 EVERY_TYPE = "*"
+"""In `AccountSettings.audited_types`."""
 
 
 class DecisionLog:
@@ -36,17 +37,15 @@ class DecisionLog:
         self._writing = asyncio.Lock()
         self.dropped = 0
 
-    def wanted(self, settings: AccountSettings, *, allowed: bool, object_type: str) -> bool:
-        """Tell whether a decision is to be logged: denied ones always are, of the others a share."""
-        if not allowed or settings.log_share >= 1 or self.audited(settings, object_type):
+    def wanted(self, settings: AccountSettings, *, allowed: bool, audited: bool) -> bool:
+        """Tell whether a decision is to be logged: denied ones always are, of the others a share.
+
+        Args:
+            audited: whether it is only given once it is logged.
+        """
+        if not allowed or settings.log_share >= 1 or audited:
             return True
         return self._chance() < settings.log_share
-
-    @staticmethod
-    def audited(settings: AccountSettings, object_type: str) -> bool:
-        """Tell whether a decision about a type is only given once it is logged."""
-        types = settings.audited_types
-        return bool(types) and (EVERY_TYPE in types or object_type in types)
 
     def put(self, account: AccountId, rows: Sequence[LogRow]) -> None:
         """Take decisions to be written soon."""

@@ -5,6 +5,7 @@ memory, and for the past. What is decided on it is what would be decided on the 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from libs.decision.build import Builder
 from libs.decision.rows import OBJECT, RELATIONSHIP, RelationshipRow, User, user_end
@@ -18,8 +19,12 @@ MAXIMUM_EDGES = 200_000
 PAGE = 5000
 
 
-async def whole(tx: Reading, revision: int, at: int | None = None) -> Snapshot:
-    """Return everything, at a revision."""
+async def whole(tx: Reading, revision: int, at: int | None = None, *, lasting: bool = False) -> Snapshot:
+    """Return everything, at a revision.
+
+    Args:
+        lasting: relationships count until they are deleted, also those that end before.
+    """
     builder = Builder()
     for kind in await tx.types(at=at):
         builder.put(kind)
@@ -35,7 +40,7 @@ async def whole(tx: Reading, revision: int, at: int | None = None) -> Snapshot:
         key = (records[-1].type, records[-1].id)
     async for rows in tx.every_relationship(at=at):
         for row in rows:
-            builder.put(row)
+            builder.put(replace(row, expires_at=None) if lasting and row.expires_at else row)
     return builder.finish(revision)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TypeAlias
 
 from libs.decision.build import Builder
 from libs.decision.differences import Difference, Flip, differences
@@ -16,10 +17,13 @@ from services.policy.app.asked import Freshness
 from services.policy.app.basis import Bases
 from services.policy.app.manage_types import extended, missing_type, patched
 from services.policy.app.ports import OBJECT, RELATIONSHIP, AccountSettings, Reading, RelationshipRow, TypeRow
-from services.policy.app.write_relationships import require_ends
+from services.policy.app.write_relationships import require_ends, require_single
 from services.policy.domain.extensions import check_extensions
 from services.policy.domain.lint import LintWarning, lint
 from services.policy.domain.patch import parse_patch
+
+Ends: TypeAlias = tuple[str, str, str]
+"""Type, source and target of a relationship."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,8 @@ class SimulateChange:
 
         Raises:
             NotFoundError: there is no such type.
-            InvalidRequestError, PermissionsInvalidError, ExtensionsInvalidError: as the change itself would.
+            InvalidRequestError, PermissionsInvalidError, ExtensionsInvalidError, AlreadyExistsError: as the
+                change itself would.
         """
 
         async def need(tx: Reading, revision: int, at: int | None) -> Snapshot:
@@ -140,15 +145,28 @@ def _changes(
         if edge is not None:
             deleted.add(_ends(one))
             changes.append(Change(revision, replace(one, id=edge), gone=True))
-    changes += [
-        Change(revision, one)
-        for one in proposal.creates
-        if _ends(one) in deleted or before.edge(*_ends(one), now) is None
-    ]
-    return changes
+    new = [one for one in proposal.creates if _ends(one) in deleted or before.edge(*_ends(one), now) is None]
+    for kind in _types(before).values():
+        if not kind.many:
+            rows = [one for one in new if one.type == kind.key]
+            require_single(account, kind, rows, _led_to(before, rows, deleted, now))
+    return [*changes, *(Change(revision, one) for one in new)]
 
 
-def _ends(row: RelationshipRow) -> tuple[str, str, str]:
+def _led_to(
+    before: Snapshot, rows: Sequence[RelationshipRow], deleted: Collection[Ends], now: float
+) -> dict[str, tuple[str, str]]:
+    """Return where the sources of new records lead to already, and over which relationship."""
+    found = {}
+    for row in rows:
+        for target in before.targets(row.type, row.source, now):
+            edge = before.edge(row.type, row.source, target, now)
+            if edge is not None and (row.type, row.source, target) not in deleted:
+                found[row.source] = (target, edge)
+    return found
+
+
+def _ends(row: RelationshipRow) -> Ends:
     return row.type, row.source, row.target
 
 

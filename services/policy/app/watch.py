@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from libs.decision.build import Builder
 from libs.decision.differences import Flip, differences
@@ -90,6 +90,9 @@ class Watch:
     ) -> AsyncIterator[Seen]:
         """Yield answers that changed, from behind a revision on; None = from now on.
 
+        A right that ends with its relationship is told when that is swept, within a minute or so. What only
+        the time of day changes, by a condition, is not told.
+
         Args:
             types: as rights are listed by; empty = all.
 
@@ -104,11 +107,12 @@ class Watch:
             if not seen.changes:
                 yield seen
                 continue
-            following = Builder(before).apply(seen.changes).finish(seen.revision)
+            changes = [_lasting(change) for change in seen.changes]
+            following = Builder(before).apply(changes).finish(seen.revision)
             now = self._clock.now().timestamp()
             flips = [
                 flip
-                for one in differences(before, following, seen.changes, now)
+                for one in differences(before, following, changes, now)
                 if not types or one.type in types
                 for flip in one.flips()
             ]
@@ -166,7 +170,7 @@ class Watch:
         if current.snapshot is None:
             raise OverloadedError("the account is too large for its permissions to be watched")
         async with self._store.snapshot(account) as tx:
-            return await needed.whole(tx, revision, revision)
+            return await needed.whole(tx, revision, revision, lasting=True)
 
     async def _follow(
         self, account: AccountId, after: int | None, heartbeat_seconds: float | None = None
@@ -195,6 +199,13 @@ class Watch:
             if at >= state.revision and not await self._engine.wait(account, at, pause):
                 await self._engine.current(account, Freshness())
                 yield start, Seen(at), state
+
+
+def _lasting(change: Change) -> Change:
+    """Return a change with a relationship that counts until it is deleted: else its end would go unseen."""
+    if isinstance(change.row, RelationshipRow) and change.row.expires_at is not None:
+        return replace(change, row=replace(change.row, expires_at=None))
+    return change
 
 
 def _by_revision(changes: Sequence[Change], written: Sequence[Written], after: int, to: int) -> list[Seen]:

@@ -218,7 +218,21 @@ async def _require_single(
     present = await tx.from_sources([kind.key], {row.source for row in rows})
     now = rows[0].created_at
     living = [row for row in present if row.expires_at is None or row.expires_at > now]
-    target_of = {row.source: (row.target, row.id) for row in living}
+    require_single(account, kind, rows, {row.source: (row.target, row.id) for row in living})
+
+
+def require_single(
+    account: AccountId, kind: TypeRow, rows: Sequence[RelationshipRow], target_of: dict[str, tuple[str, str]]
+) -> None:
+    """Refuse a second target of one source, where the type allows one.
+
+    Args:
+        rows: new ones, of this type.
+        target_of: where sources lead to already, and over which relationship.
+
+    Raises:
+        AlreadyExistsError: names the relationship that stands there.
+    """
     for row in rows:
         target, name = target_of.setdefault(row.source, (row.target, row.id))
         if target != row.target:

@@ -27,7 +27,7 @@ def parse_patch(text: str) -> object:
         raise _refused(f"is nested deeper than {MAXIMUM_DEPTH} levels") from None
     except ValueError as error:
         raise _refused(f"is not JSON: {error}" if isinstance(error, _TwiceError) else "is not JSON") from None
-    if _depth(value) > MAXIMUM_DEPTH:
+    if _is_deeper(value, MAXIMUM_DEPTH):
         raise _refused(f"is nested deeper than {MAXIMUM_DEPTH} levels")
     return value
 
@@ -47,12 +47,12 @@ def _no_constant(name: str) -> object:
     raise ValueError(name)
 
 
-def _depth(value: object) -> int:
-    if isinstance(value, dict):
-        return 1 + max((_depth(v) for v in value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max((_depth(v) for v in value), default=0)
-    return 0
+def _is_deeper(value: object, levels: int) -> bool:
+    """Tell whether objects and lists stand in more levels than these; looks no deeper."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(one, levels - 1) for one in inner)
 
 
 def _refused(why: str) -> InvalidRequestError:

@@ -29,6 +29,8 @@ TO_ACTION = {
     resources.ACTION_UPDATE_POLICIES: "update_policies",
 }
 FROM_ACTION = {name: number for number, name in TO_ACTION.items()}
+MAXIMUM_GIVEN_BYTES = 8192
+"""Of the object, and of the context, in a question: a condition may look at a list as often as it is long."""
 KINDS = {"objectTypes": "object", "relationshipTypes": "relationship"}
 
 
@@ -208,9 +210,17 @@ def logged_message(row: LogRow) -> messages.LoggedDecision:
     )
 
 
-def struct_of(given: Struct) -> dict[str, Any]:
-    """Return a struct as JSON values; whole numbers become integers, as people write them."""
-    return {key: _plain(value) for key, value in MessageToDict(given).items()}
+def struct_of(given: Struct, field: str) -> dict[str, Any]:
+    """Return a struct as JSON values; whole numbers become integers, as people write them.
+
+    Raises:
+        InvalidRequestError: a number is none of JSON's.
+    """
+    try:
+        return {key: _plain(value) for key, value in MessageToDict(given).items()}
+    except ValueError:
+        fault = FieldViolation(field, "holds a number that JSON has not: NaN or infinity")
+        raise InvalidRequestError(f"`{field}` {fault.description}", violations=[fault]) from None
 
 
 def _plain(value: Any) -> Any:
@@ -218,14 +228,25 @@ def _plain(value: Any) -> Any:
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_plain(one) for one in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    # beyond 64 bits conditions know no integers
+    return int(value) if -(2**63) <= value < 2**63 and value == int(value) else float(value)
 
 
 def given_of(given: messages.Given) -> Given:
-    """Return what the asker knows himself."""
+    """Return what the asker knows himself.
+
+    Raises:
+        InvalidRequestError: it is more than `MAXIMUM_GIVEN_BYTES`, or holds a number that JSON has not.
+    """
     if not given.HasField("object") and not given.HasField("context"):
         return NOTHING_GIVEN
-    return Given(struct_of(given.object), struct_of(given.context))
+    for field, struct in (("given.object", given.object), ("given.context", given.context)):
+        if struct.ByteSize() > MAXIMUM_GIVEN_BYTES:
+            fault = FieldViolation(field, f"is longer than {MAXIMUM_GIVEN_BYTES} bytes")
+            raise InvalidRequestError(f"`{field}` {fault.description}", violations=[fault])
+    return Given(struct_of(given.object, "given.object"), struct_of(given.context, "given.context"))
 
 
 def object_message(row: ObjectRow) -> resources.ObjectRecord:

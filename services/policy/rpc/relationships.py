@@ -96,7 +96,10 @@ class RelationshipMethods(Methods):
         account = account_of(request.parent)
         for put in request.puts:
             require_plain(type=put.type)
-        puts = [ObjectRow(r.type, r.record_id, struct_of(r.attributes)) for r in request.puts]
+        puts = [
+            ObjectRow(r.type, r.record_id, struct_of(r.attributes, f"puts[{place}].attributes"))
+            for place, r in enumerate(request.puts)
+        ]
         deletes = [(r.type, r.record_id) for r in request.deletes]
         for _, record_id in deletes:
             require_plain(record_id=record_id)
