@@ -45,6 +45,16 @@ def _parsed(content: bytes) -> object:
         return None
 
 
+def require_whole(route: str, answer: Json) -> None:
+    """Refuse a list that goes on by page number where none was asked for: its rest would be lost in silence.
+
+    Raises:
+        ZendeskUnavailableError: there is a next page.
+    """
+    if "meta" not in answer and answer.get("next_page"):
+        raise ZendeskUnavailableError(route, 200, "PagedByNumber", done=None)
+
+
 def shaped(route: str, make: Callable[[], T]) -> T:
     """Return what `make` reads of a JSON value.
 

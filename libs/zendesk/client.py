@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self
 
@@ -34,8 +35,13 @@ for _name in ("httpx2", "httpcore2"):  # they log whole addresses, and a query m
 
 
 def new_pool() -> httpx2.AsyncClient:
-    """Return a connection pool for Zendesk; its owner closes it."""
-    return httpx2.AsyncClient(timeout=httpx2.Timeout(10.0), follow_redirects=False, trust_env=False)
+    """Return a connection pool for Zendesk; its owner closes it. It keeps no cookies: accounts share it."""
+    return httpx2.AsyncClient(
+        timeout=httpx2.Timeout(10.0),
+        follow_redirects=False,
+        trust_env=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+    )
 
 
 class ZendeskClient:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Self, TypeVar
 
-from libs.zendesk.answers import Json, shaped
+from libs.zendesk.answers import Json, require_whole, shaped
 from libs.zendesk.errors import (
     CursorExpiredError,
     RecordInvalidError,
@@ -126,6 +126,7 @@ class Pages(AsyncIterator[T], Generic[T]):
 
     async def _page(self) -> tuple[deque[tuple[str, Json]], str | None]:
         answer = await self._get({"page[after]": self.position.page} if self.position.page else {})
+        require_whole(self._route, answer)
         meta = shaped(self._route, lambda: dict(answer.get("meta") or {}))
         following = str(meta.get("after_cursor") or "") if meta.get("has_more") else None
         if following is not None and following in ("", self.position.page):

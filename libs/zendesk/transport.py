@@ -13,7 +13,7 @@ import httpx2
 
 from libs.kernel.clock import Clock, SystemClock
 from libs.rpc.deadlines import remaining_seconds
-from libs.zendesk.answers import Json, read_answer, shaped
+from libs.zendesk.answers import Json, read_answer, require_whole, shaped
 from libs.zendesk.budget import ASK_AGAIN_SECONDS, Budget
 from libs.zendesk.errors import (
     InvalidTokenError,
@@ -143,6 +143,7 @@ class Transport:
     ) -> list[T]:
         """Get one page and read its rows; for lists that come whole."""
         answer = await self.call("GET", template, ids, params=params)
+        require_whole(f"GET {template}", answer)
         return shaped(f"GET {template}", lambda: [read(row) for row in answer[member]])
 
     async def call(

@@ -173,6 +173,18 @@ async def test_a_cursor_that_stands_still_is_an_error_and_no_loop() -> None:
     assert caught.value.error == "CursorStandsStill"
 
 
+async def test_a_list_that_goes_on_by_number_unasked_is_not_cut_off_in_silence() -> None:
+    listed = Listed()
+    listed.before = lambda _: httpx2.Response(
+        200, json={"organizations": [{"id": 1}], "next_page": "https://x"}
+    )
+
+    with pytest.raises(ZendeskUnavailableError) as caught:
+        await ids_of(listed.walk())
+
+    assert caught.value.error == "PagedByNumber"
+
+
 async def test_a_dead_cursor_is_told_apart_from_other_refusals() -> None:
     listed = Listed(1, 2, 3, 4)
     dead = httpx2.Response(400, json={"error": "InvalidCursor", "description": "Invalid cursor"})
