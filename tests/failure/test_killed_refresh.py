@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx2
 import pytest
@@ -34,10 +35,10 @@ from services.auth.adapters.zendesk import HttpZendesk
 from services.auth.app.audit_chain import verify_rows
 from services.auth.app.authorize import OAuthClient
 from services.auth.app.pairs import Pairs
-from services.auth.app.ports import TokenPair
 from services.auth.app.refresh_ahead import RefreshAhead
 from services.auth.app.refresh_grant import RefreshGrant
 from services.auth.app.zendesk_access import GetZendeskAccess
+from services.auth.domain.authorization import authorize_url
 from services.auth.domain.errors import ReauthorizationNeededError
 from services.auth.domain.grant import GrantState
 from services.auth.domain.installation import Installation, InstallationState
@@ -145,9 +146,14 @@ class Survivor:
 
     async def authorize(self) -> None:
         """Give the account a living pair, as a completed authorisation does."""
-        answer = await self.pool.post(f"{self.simulator}/_control/acme/tokens", json={"user_id": 7})
-        body: dict[str, Any] = answer.json()
-        pair = TokenPair(body["access_token"], body["refresh_token"], 172_800, 2_592_000, ("read", "write"))
+        base, verifier = f"{self.simulator}/_accounts/acme", secrets.token_urlsafe(48)
+        page = authorize_url(base, "setlist", "https://edge.test/cb", "read write", "state", verifier)
+        form = dict(parse_qsl(urlsplit(page).query)) | {"decision": "allow"}
+        confirmed = await self.pool.post(
+            f"{base}/oauth/authorizations/new", data=form, headers={"cookie": "_zendesk_session=7"}
+        )
+        [code] = parse_qs(urlsplit(confirmed.headers["location"]).query)["code"]
+        pair = await self.zendesk.exchange_code(base, code, verifier)
         now = datetime.now(UTC)
         async with self.store.transaction(ACCOUNT) as tx:
             old = await tx.grants.get()
