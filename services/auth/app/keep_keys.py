@@ -29,6 +29,7 @@ from services.auth.domain.signing_key import LIVING, Phase, Plan, Schedule, Sign
 
 EVERY_SECONDS = 60.0
 _ATTEMPTS = 10
+_KID_RANDOM = 10
 _PURPOSE, _TABLE = "signing", "signing_keys"
 _ACTOR = "service:auth"
 _SAID = {
@@ -208,7 +209,9 @@ class KeepKeys:
         await tx.audit.record(actor, action, "ok", facts, self._clock.now())
 
     async def _make(self, kind: str, phase: Phase, now: datetime) -> StoredKey:
-        signer = Signer.generate(self._ids.new(kind[:3]), self._plans[kind].algorithm)
+        # Short, for it is in every token, and a setting at Zendesk has some unknown end: 50 random bits of an id.
+        kid = f"{kind[:3]}-{self._ids.new('key')[-_KID_RANDOM:]}"
+        signer = Signer.generate(kid, self._plans[kind].algorithm)
         sealed = await self._sealer.seal(PLATFORM, _PURPOSE, _TABLE, kind, signer.kid, signer.private_pem())
         activated = now if phase is Phase.ACTIVE else None
         key = SigningKey(signer.kid, signer.algorithm, phase, now, activated)

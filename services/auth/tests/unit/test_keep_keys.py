@@ -191,7 +191,16 @@ async def test_eddsa_takes_over_when_it_is_chosen(house: House) -> None:
     eddsa = keys.installation_token(installation(house), house.clock.now())
     for token in (es256, eddsa):
         assert keys.read_installation_token(token, house.clock.now()).account == "acc-1"
-    assert len(eddsa) <= 512
+
+
+async def test_a_token_fits_into_the_apps_setting(house: House) -> None:
+    """At most 512 bytes (facts/auth.md §2.3), with ids as they are and a subdomain longer than most."""
+    keeper, keys = another(house)
+    await keeper.keep()
+    account = AccountId(house.ids.new("acc"))
+    place = Installation(account, 4242, 900_000_000_055, "a-helpdesk-of-thirty-letters", house.clock.now())
+
+    assert len(keys.installation_token(place, house.clock.now())) <= 512
 
 
 async def test_the_phases_show_in_the_audit(house: House) -> None:
