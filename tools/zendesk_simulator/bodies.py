@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tools.zendesk_simulator.endpoint import Call
-from tools.zendesk_simulator.errors import number, wrong_type
+from tools.zendesk_simulator.errors import not_found, number, wrong_type
 from tools.zendesk_simulator.state import Row
 
 
@@ -81,7 +81,5 @@ def find(rows: dict[Any, Row], key: Any) -> Row:
     """Return a row by its key of the path; refuses with 404."""
     row = rows.get(key if isinstance(key, str) else number(key))
     if row is None:
-        from tools.zendesk_simulator.errors import not_found
-
         raise not_found()
     return row

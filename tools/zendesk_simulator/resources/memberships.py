@@ -15,6 +15,7 @@ from tools.zendesk_simulator.errors import (
 from tools.zendesk_simulator.paging import ids_of, page
 from tools.zendesk_simulator.resources.jobs import each, not_created, start_job, works
 from tools.zendesk_simulator.resources.sideloads import add_related
+from tools.zendesk_simulator.resources.tickets import unassign
 from tools.zendesk_simulator.state import Account, Row
 
 MOST = 100
@@ -57,8 +58,6 @@ def remove(account: Account, row: Row) -> None:
 
 @works("unassign")
 def _unassign(account: Account, work: Row) -> Row:
-    from tools.zendesk_simulator.resources.tickets import unassign
-
     unassign(account, work["user_id"], work["group_id"])
     return {"success": True}
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from tools.zendesk_simulator.endpoint import Call
 from tools.zendesk_simulator.resources.slas import shown
+from tools.zendesk_simulator.resources.ticket_rows import show as show_ticket
+from tools.zendesk_simulator.resources.users import show as show_user
 from tools.zendesk_simulator.state import Account, Row
 
 _PEOPLE = ("requester_id", "submitter_id", "assignee_id", "user_id", "author_id")
@@ -20,9 +22,7 @@ def add_related(call: Call, answer: Row, rows: Iterable[Row]) -> Row:
     """Add users, groups and organisations that the rows of an answer name."""
     asked, account, listed = included(call), call.account, list(rows)
     if "users" in asked:
-        from tools.zendesk_simulator.resources.users import show
-
-        answer["users"] = [show(u) for u in _named(account.users, listed, _PEOPLE)]
+        answer["users"] = [show_user(u) for u in _named(account.users, listed, _PEOPLE)]
     if "groups" in asked:
         answer["groups"] = list(_named(account.groups, listed, ("group_id",)))
     if "organizations" in asked:
@@ -32,9 +32,7 @@ def add_related(call: Call, answer: Row, rows: Iterable[Row]) -> Row:
 
 def add_slas(account: Account, row: Row) -> Row:
     """Return a ticket as shown with `include=slas`."""
-    from tools.zendesk_simulator.resources.ticket_rows import show
-
-    return {**show(row), "slas": shown(account, row["id"])}
+    return {**show_ticket(row), "slas": shown(account, row["id"])}
 
 
 def _named(known: dict[int, Row], rows: list[Row], members: tuple[str, ...]) -> Iterable[Row]:

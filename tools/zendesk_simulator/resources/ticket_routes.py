@@ -11,11 +11,13 @@ from tools.zendesk_simulator.clock import stamp
 from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import bad_request, forbidden, invalid, number, wrong_type
 from tools.zendesk_simulator.paging import Rows, ids_of, page
+from tools.zendesk_simulator.resources.jobs import start_job
 from tools.zendesk_simulator.resources.sideloads import add_related, add_slas, included
 from tools.zendesk_simulator.resources.ticket_history import text_of
 from tools.zendesk_simulator.resources.ticket_rows import PERMITTED
 from tools.zendesk_simulator.resources.ticket_trash import trash
 from tools.zendesk_simulator.resources.tickets import create, find, show, update
+from tools.zendesk_simulator.resources.users import show as show_user
 from tools.zendesk_simulator.resources.view_index import ids_in
 from tools.zendesk_simulator.state import Account, Row
 
@@ -79,8 +81,6 @@ async def create_ticket(call: Call) -> tuple[int, Row]:
     if key:
         account.idempotency[key] = (text, {"at": now, "answer": json.loads(json.dumps(answer))})
     if call.query.get("async") == "true":
-        from tools.zendesk_simulator.resources.jobs import start_job
-
         result = [{"index": 0, "id": row["id"], "account_id": account.id}]
         job = start_job(account, "Create Ticket", 1, result)
         return 202, {"ticket": {"id": row["id"]}, "job_status": job}
@@ -170,8 +170,6 @@ async def related(call: Call) -> Row:
 async def people(call: Call) -> Row:
     """Collaborators, followers or e-mail copies as users."""
     call.require_agent()
-    from tools.zendesk_simulator.resources.users import show as show_user
-
     row = find(call.account, call.path["id"])
     kind = call.request.url.path.rsplit("/", 1)[-1]
     member = {"collaborators": "collaborator_ids", "followers": "follower_ids"}.get(kind, "email_cc_ids")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tools.zendesk_simulator.errors import conflict, invalid, number
+from tools.zendesk_simulator.resources.routing_values import set_ticket_values
 from tools.zendesk_simulator.resources.slas import follow
 from tools.zendesk_simulator.resources.ticket_history import (
     add_audit,
@@ -24,6 +25,7 @@ from tools.zendesk_simulator.resources.ticket_rows import (
 )
 from tools.zendesk_simulator.resources.ticket_rows import show as show
 from tools.zendesk_simulator.resources.triggers import fire
+from tools.zendesk_simulator.resources.users import add_user
 from tools.zendesk_simulator.state import STATUSES, Account, Row
 
 _WATCHED = (
@@ -162,8 +164,6 @@ def _requester(account: Account, values: Row) -> Any:
     given = values.get("requester")
     if not isinstance(given, dict) or not given.get("email"):
         return values.get("requester_id")
-    from tools.zendesk_simulator.resources.users import add_user
-
     mail = str(given["email"]).lower()
     known = (u["id"] for u in account.users.values() if (u["email"] or "").lower() == mail)
     return next(known, None) or add_user(account, {**given, "role": "end-user"})["id"]
@@ -192,8 +192,6 @@ def _said(comment: Row) -> Row:
 
 def _skills(account: Account, row: Row, values: Row) -> None:
     if values.get("attribute_value_ids") is not None:
-        from tools.zendesk_simulator.resources.routing_values import set_ticket_values
-
         set_ticket_values(account, row["id"], values["attribute_value_ids"])
 
 

@@ -20,6 +20,7 @@ from tools.zendesk_simulator.resources.users import (
     show,
     write,
 )
+from tools.zendesk_simulator.search_query import matcher
 from tools.zendesk_simulator.state import Account, Row
 
 
@@ -115,8 +116,6 @@ async def create_or_update(call: Call) -> Any:
 async def search(call: Call) -> Row:
     """Words of name and e-mail, `email:`, `external_id:` …; offset pages only."""
     call.require_agent()
-    from tools.zendesk_simulator.search_query import matcher
-
     if external := call.query.get("external_id"):
         rows = [u for u in living(call.account) if u["external_id"] == external]
     else:

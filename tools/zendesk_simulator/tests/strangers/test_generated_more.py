@@ -195,3 +195,25 @@ def test_tokens_and_clients(generated: Generated) -> None:
     assert [t.id for t in api.o_auth_tokens.list_o_auth_tokens().result.tokens] == [token.id]
     api.o_auth_tokens.revoke_o_auth_token(oauth_token_id=token.id)
     api.o_auth_clients.delete_client(oauth_client_id=client.id)
+
+
+def test_service_levels(account: Account, generated: Generated) -> None:
+    api = generated.api
+    body = {
+        "title": "High",
+        "filter": {"all": [{"field": "priority", "operator": "is", "value": "high"}], "any": []},
+        "policy_metrics": [{"priority": "high", "metric": "first_reply_time", "target": 30}],
+    }
+    made = generated.sending(sla_policy=body).sla_policies.create_sla_policy().sla_policy
+    begin = int(account.now.timestamp()) - 3600
+    account.play(create=[{"requester_id": ASKER, "priority": "high"}])
+    account.advance(hours=1)
+
+    assert [p.id for p in api.sla_policies.list_sla_policies().sla_policies] == [made.id]
+    events = api.ticket_metric_events.list_ticket_metric_events(start_time=begin).result.ticket_metric_events
+    assert [(e.metric, e.type) for e in events] == [
+        ("reply_time", "activate"),
+        ("reply_time", "apply_sla"),
+        ("reply_time", "breach"),
+    ]
+    api.sla_policies.delete_sla_policy(sla_policy_id=made.id)
