@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
 POLICY = policy.DESCRIPTOR.services_by_name["PolicyService"]
 SETTINGS_TYPE = "agent_settings"
 MANAGES_TYPE = "manages_agent_settings"
-_NAMESPACE = uuid.UUID("6f0a2f5e-6d0c-4c53-9a4c-5a1d6a3f2b10")
+_UNTOUCHED = "1"
+"""Etag of permissions that were never updated."""
 # Admins may; agents only through a relationship `manages_agent_settings` from them to the record.
 _PERMISSIONS = (
     '{"rbac":{"agent":{"create":false,"read":true,"update":false,"delete":false}},'
@@ -85,21 +85,16 @@ class PolicyClient:
         await stub.SyncUsers(
             policy.SyncUsersRequest(parent=parent, users=users, complete=True), metadata=metadata
         )
-        await self._ensure_types(stub, metadata, account, parent)
+        await self._ensure_types(stub, metadata, parent)
         await self._relate(stub, metadata, parent, agents)
 
-    async def _ensure_types(
-        self, stub: PolicyServiceAsyncStub, metadata: Metadata, account: AccountId, parent: str
-    ) -> None:
-        made = await _made(
+    async def _ensure_types(self, stub: PolicyServiceAsyncStub, metadata: Metadata, parent: str) -> None:
+        await _made(
             stub.CreateObjectType(
-                policy.CreateObjectTypeRequest(
-                    parent=parent, key=SETTINGS_TYPE, request_id=_id(account, SETTINGS_TYPE)
-                ),
-                metadata=metadata,
+                policy.CreateObjectTypeRequest(parent=parent, key=SETTINGS_TYPE), metadata=metadata
             )
         )
-        made |= await _made(
+        await _made(
             stub.CreateRelationshipType(
                 policy.CreateRelationshipTypeRequest(
                     parent=parent,
@@ -107,20 +102,21 @@ class PolicyClient:
                     source="zen:user",
                     target=SETTINGS_TYPE,
                     many=True,
-                    request_id=_id(account, MANAGES_TYPE),
                 ),
                 metadata=metadata,
             )
         )
-        if not made:
-            return
+        # Not only when they were made just now: a process may have died between the two.
         for name, patch in (
             (f"{parent}/objectTypes/{SETTINGS_TYPE}", _PERMISSIONS),
             (f"{parent}/relationshipTypes/{MANAGES_TYPE}", _GRANT_PERMISSIONS),
         ):
-            await stub.UpdatePermissions(
-                policy.UpdatePermissionsRequest(name=name, merge_patch_json=patch), metadata=metadata
-            )
+            shown = await stub.GetPermissions(policy.GetPermissionsRequest(name=name), metadata=metadata)
+            if shown.permissions.etag == _UNTOUCHED:  # what an admin changed since is his
+                await stub.UpdatePermissions(
+                    policy.UpdatePermissionsRequest(name=name, merge_patch_json=patch, etag=_UNTOUCHED),
+                    metadata=metadata,
+                )
 
     async def _relate(
         self, stub: PolicyServiceAsyncStub, metadata: Metadata, parent: str, agents: Sequence[AgentRow]
@@ -156,16 +152,10 @@ class PolicyClient:
             )
 
 
-def _id(account: AccountId, what: str) -> str:
-    return str(uuid.uuid5(_NAMESPACE, f"{account}/{what}"))
-
-
-async def _made(call: object) -> bool:
+async def _made(call: object) -> None:
     """Await a creation; an existing type is as good as a new one."""
     try:
         await call  # type: ignore[misc]  # a call of the stub
     except grpc.aio.AioRpcError as error:
-        if error.code() is grpc.StatusCode.ALREADY_EXISTS:
-            return False
-        raise
-    return True
+        if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
+            raise

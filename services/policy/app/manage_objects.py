@@ -17,6 +17,7 @@ from services.policy.app.asked import Freshness
 from services.policy.app.basis import Bases
 from services.policy.app.manage_types import missing_type
 from services.policy.app.ports import OBJECT, RELATIONSHIP, ObjectKey, Reading, Store, UnchangedError
+from services.policy.app.repeats import NO_REPEAT, AnsweredError, Repeat, remember, require_new
 
 MAXIMUM_ATTRIBUTES_BYTES = 4096
 
@@ -50,6 +51,7 @@ class ManageObjects:
         deletes: Collection[ObjectKey],
         *,
         actor: str = "",
+        repeat: Repeat = NO_REPEAT,
     ) -> tuple[int, int, int]:
         """Delete, then put records; return how many changed, how many went with their relationships, the revision.
 
@@ -61,6 +63,7 @@ class ManageObjects:
         try:
             async with self._store.transaction(account) as tx:
                 revision = await tx.next_revision(actor, self._clock.now())
+                await require_new(tx, account, repeat)
                 known = {row.key for row in await tx.types(OBJECT)}
                 for key in sorted({row.type for row in puts} | {key for key, _ in deletes}):
                     if key not in known:
@@ -71,8 +74,12 @@ class ManageObjects:
                 changed = await tx.put_objects(puts)
                 if not changed and not deleted:
                     raise UnchangedError(revision - 1)
+                done = {"changed": changed, "deleted": deleted, "revision": revision}
+                await remember(tx, account, repeat, **done)
         except UnchangedError as unchanged:
             return 0, 0, unchanged.revision
+        except AnsweredError as before:
+            return before.answer["changed"], before.answer["deleted"], before.answer["revision"]
         return changed, deleted, revision
 
     async def list(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from libs.decision.rows import USER, Json
 from libs.kernel.clock import Clock
@@ -18,6 +19,7 @@ from services.policy.app.ports import (
     TypeRow,
     UnchangedError,
 )
+from services.policy.app.repeats import NO_REPEAT, AnsweredError, Repeat, remember, require_new
 from services.policy.domain.ends import RESERVED_KEYS, is_zendesk_type
 from services.policy.domain.errors import AlreadyExistsError, TypeInUseError
 from services.policy.domain.extensions import check_extensions
@@ -58,6 +60,7 @@ class ManageTypes:
         many: bool = False,
         actor: str = "",
         validate_only: bool = False,
+        repeat: Repeat = NO_REPEAT,
     ) -> tuple[TypeRow, int]:
         """Make a type with its default policy; return it and the revision.
 
@@ -69,6 +72,7 @@ class ManageTypes:
 
         Raises:
             AlreadyExistsError: the key is taken by a type of this kind.
+            RequestIdReusedError: the id of the command was used for another.
             InvalidRequestError: the key is reserved, or an end is no type.
         """
         if kind == OBJECT and key in RESERVED_KEYS:
@@ -80,6 +84,7 @@ class ManageTypes:
         try:
             async with self._store.transaction(account) as tx:
                 revision = await tx.next_revision(actor, self._clock.now())
+                await require_new(tx, account, repeat)
                 if await tx.type(kind, key) is not None:
                     raise AlreadyExistsError(
                         f"the {kind} type `{key}` exists", metadata={"name": _name(account, kind, key)}
@@ -89,8 +94,12 @@ class ManageTypes:
                 if validate_only:
                     raise UnchangedError(revision - 1)
                 await tx.add_type(row)
+                await remember(tx, account, repeat, at=row.created_at.isoformat(), revision=revision)
         except UnchangedError as unchanged:
             return row, unchanged.revision
+        except AnsweredError as before:
+            made = datetime.fromisoformat(before.answer["at"])
+            return replace(row, created_at=made), before.answer["revision"]
         return row, revision
 
     async def update_permissions(

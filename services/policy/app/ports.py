@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
+from libs.db.requests import Requests
 from libs.decision.decide import Decided
 from libs.decision.rows import (
     OBJECT,
@@ -210,7 +211,13 @@ class Reading(Protocol):
 
 
 class Transaction(Reading, Protocol):
-    """One transaction on one account's rows."""
+    """One transaction on one account's rows.
+
+    Attributes:
+        requests: what was answered to commands that may come again.
+    """
+
+    requests: Requests
 
     async def next_revision(self, actor: str, now: datetime) -> int:
         """Raise the account's revision; locks the account until the transaction ends.
@@ -272,6 +279,10 @@ class Transaction(Reading, Protocol):
 
     async def forget_before(self, revision: int) -> None:
         """Delete the past that only revisions before this one need."""
+        ...
+
+    async def forget_requests(self, age: timedelta) -> None:
+        """Delete the account's answers to commands that are older than this."""
         ...
 
     async def forget_decisions(self, before: datetime, limit: int) -> int:

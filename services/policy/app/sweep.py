@@ -14,6 +14,8 @@ from services.policy.app.ports import Store, UnchangedError
 ACTOR = "service:policy"
 PART = 1000
 EVERY_SECONDS = 60.0
+REPEATS = timedelta(days=2)
+"""For how long a command that comes again gets the first answer."""
 
 
 class Sweep:
@@ -61,5 +63,6 @@ class Sweep:
             revision = await tx.revision_at(now - timedelta(days=settings.history_days))
             if revision is not None and revision > state.oldest:
                 await tx.forget_before(revision)
+            await tx.forget_requests(REPEATS)
             gone = await tx.forget_decisions(now - timedelta(days=settings.log_days), PART)
         return gone == PART

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from libs.decision.rows import User
 from libs.kernel.clock import Clock
@@ -20,6 +21,7 @@ from services.policy.app.ports import (
     TypeRow,
     UnchangedError,
 )
+from services.policy.app.repeats import NO_REPEAT, AnsweredError, Repeat, remember, require_new
 from services.policy.domain.ends import end_fault
 from services.policy.domain.errors import AlreadyExistsError
 from services.policy.domain.roles import allowed_by_role
@@ -53,6 +55,7 @@ class WriteRelationships:
         *,
         actor: str = "",
         validate_only: bool = False,
+        repeat: Repeat = NO_REPEAT,
     ) -> tuple[RelationshipRow, int]:
         """Make a record; return it, or the living one that existed, and the revision.
 
@@ -67,6 +70,7 @@ class WriteRelationships:
             async with self._store.transaction(account) as tx:
                 revision = await tx.next_revision(actor, self._clock.now())
                 await _allowed(tx, person, {row.type}, "create")
+                await require_new(tx, account, repeat)
                 await _require_fit(tx, account, [row])
                 if validate_only:
                     raise UnchangedError(revision - 1)
@@ -75,8 +79,13 @@ class WriteRelationships:
                 if not new:
                     row = kept
                     raise UnchangedError(revision - 1)
+                made = kept.created_at.isoformat()
+                await remember(tx, account, repeat, id=kept.id, at=made, revision=revision)
         except UnchangedError as unchanged:
             return row, unchanged.revision
+        except AnsweredError as before:
+            made_at = datetime.fromisoformat(before.answer["at"])
+            return replace(row, id=before.answer["id"], created_at=made_at), before.answer["revision"]
         return kept, revision
 
     async def batch(
@@ -87,6 +96,7 @@ class WriteRelationships:
         person: User | None,
         *,
         actor: str = "",
+        repeat: Repeat = NO_REPEAT,
     ) -> Batch:
         """Delete, then make records; those that live stay, missing ones are no error.
 
@@ -101,13 +111,18 @@ class WriteRelationships:
                 revision = await tx.next_revision(actor, self._clock.now())
                 await _allowed(tx, person, made, "create")
                 await _allowed(tx, person, gone, "delete")
+                await require_new(tx, account, repeat)
                 deleted = await tx.unrelate(deletes)
                 await _require_fit(tx, account, creates)
                 created = await tx.relate(creates)
                 if not created and not deleted:
                     raise UnchangedError(revision - 1)
+                done = {"created": created, "deleted": deleted, "revision": revision}
+                await remember(tx, account, repeat, **done)
         except UnchangedError as unchanged:
             return Batch(0, 0, unchanged.revision)
+        except AnsweredError as before:
+            return Batch(**before.answer)
         return Batch(created, deleted, revision)
 
     async def delete(

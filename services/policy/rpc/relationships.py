@@ -12,7 +12,7 @@ from libs.rpc.pages import page_size, query_of
 from services.policy.app.transfer import Imported
 from services.policy.rpc.callers import acting, actor, require_admin, require_plain
 from services.policy.rpc.mapping import object_message, relationship_message, struct_of
-from services.policy.rpc.use_cases import Methods
+from services.policy.rpc.use_cases import Methods, repeat_of
 from setlist.policy.v1 import policy_service_pb2 as messages
 
 
@@ -41,7 +41,12 @@ class RelationshipMethods(Methods):
     ) -> messages.CreateRelationshipResponse:
         account, (row,) = account_of(request.parent), self._rows([request.relationship])
         kept, revision = await self._use.write_relationships.create(
-            account, row, acting(), actor=actor(), validate_only=request.validate_only
+            account,
+            row,
+            acting(),
+            actor=actor(),
+            validate_only=request.validate_only,
+            repeat=repeat_of(request),
         )
         return messages.CreateRelationshipResponse(
             relationship=relationship_message(request.parent, kept), token=self._token(account, revision)
@@ -52,7 +57,9 @@ class RelationshipMethods(Methods):
     ) -> messages.BatchWriteRelationshipsResponse:
         account = account_of(request.parent)
         creates, deletes = self._rows(request.creates), self._rows(request.deletes)
-        done = await self._use.write_relationships.batch(account, creates, deletes, acting(), actor=actor())
+        done = await self._use.write_relationships.batch(
+            account, creates, deletes, acting(), actor=actor(), repeat=repeat_of(request)
+        )
         return messages.BatchWriteRelationshipsResponse(
             created=done.created, deleted=done.deleted, token=self._token(account, done.revision)
         )
@@ -103,7 +110,9 @@ class RelationshipMethods(Methods):
         deletes = [(r.type, r.record_id) for r in request.deletes]
         for _, record_id in deletes:
             require_plain(record_id=record_id)
-        changed, deleted, revision = await self._use.objects.write(account, puts, deletes, actor=actor())
+        changed, deleted, revision = await self._use.objects.write(
+            account, puts, deletes, actor=actor(), repeat=repeat_of(request)
+        )
         return messages.BatchWriteObjectsResponse(
             changed=changed, deleted=deleted, token=self._token(account, revision)
         )

@@ -22,7 +22,7 @@ from services.policy.rpc.mapping import (
     relationship_type_message,
     warning_message,
 )
-from services.policy.rpc.use_cases import Methods, of_page
+from services.policy.rpc.use_cases import Methods, of_page, repeat_of
 from setlist.policy.v1 import policy_service_pb2 as messages
 
 
@@ -35,7 +35,12 @@ class TypeMethods(Methods):
         require_admin()
         account = account_of(request.parent)
         row, revision = await self._use.types.create(
-            account, OBJECT, request.key, actor=actor(), validate_only=request.validate_only
+            account,
+            OBJECT,
+            request.key,
+            actor=actor(),
+            validate_only=request.validate_only,
+            repeat=repeat_of(request),
         )
         return messages.CreateObjectTypeResponse(
             object_type=object_type_message(request.parent, row), token=self._token(account, revision)
@@ -55,6 +60,7 @@ class TypeMethods(Methods):
             many=request.many,
             actor=actor(),
             validate_only=request.validate_only,
+            repeat=repeat_of(request),
         )
         return messages.CreateRelationshipTypeResponse(
             relationship_type=relationship_type_message(request.parent, row),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
+
+from google.protobuf.message import Message
 
 from libs.decision.rows import RelationshipRow
 from libs.kernel.clock import Clock
@@ -29,6 +32,7 @@ from services.policy.app.manage_types import ManageTypes
 from services.policy.app.ports import Store
 from services.policy.app.read_log import ReadLog
 from services.policy.app.read_types import ReadTypes
+from services.policy.app.repeats import Repeat
 from services.policy.app.simulate_change import SimulateChange
 from services.policy.app.sweep import Sweep
 from services.policy.app.sync_users import SyncUsers
@@ -80,9 +84,10 @@ class UseCases:
         ids: IdSource,
         tokens: ConsistencyTokens | None = None,
         limits: Limits | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> Self:
         """Make every use case over one store."""
-        engine = Engine(store, limits)
+        engine = Engine(store, limits, monotonic)
         store = NotingStore(store, engine)
         bases, log = Bases(store, engine, clock), DecisionLog(store)
         check = Check(bases, log, clock, ids)
@@ -113,6 +118,15 @@ class UseCases:
             clock=clock,
             ids=ids,
         )
+
+
+def repeat_of(request: Message) -> Repeat:
+    """Return what tells a command that comes again from another one."""
+    plain = type(request)()
+    plain.CopyFrom(request)
+    plain.ClearField("request_id")
+    body = plain.SerializeToString(deterministic=True)
+    return Repeat(request.DESCRIPTOR.full_name, getattr(request, "request_id", ""), body)
 
 
 def of_page(position: Mapping[str, Any], freshness: Freshness) -> Freshness:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,9 @@ from libs.kernel.ids import AccountId, CountingIds
 from libs.rpc.pages import PageTokens
 from services.policy.adapters.memory import MemoryStore
 from services.policy.app.asked import Asked, Question
+from services.policy.app.engine import Limits
 from services.policy.app.ports import OBJECT, RELATIONSHIP, Answer, RelationshipRow, Store, TypeRow
+from services.policy.app.tokens import ConsistencyTokens
 from services.policy.rpc.use_cases import UseCases
 
 ACCOUNT = AccountId("acc-1")
@@ -46,14 +49,29 @@ def cases(name: str) -> list[Any]:
 
 
 class World:
-    """One account."""
+    """One account, as one replica has it.
 
-    def __init__(self, store: Store, account: AccountId = ACCOUNT) -> None:
+    Args:
+        beside: another replica over the same database: they share clock, ids and the key of tokens.
+        monotonic: seconds, for how fresh the state at hand is.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        account: AccountId = ACCOUNT,
+        *,
+        beside: World | None = None,
+        limits: Limits | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.account = account
         self.store = store
-        self.clock = ManualClock()
-        self.ids = CountingIds()
-        self.use = UseCases.on(store, PageTokens(), self.clock, self.ids)
+        self.clock = beside.clock if beside else ManualClock()
+        self.ids = beside.ids if beside else CountingIds()
+        self.tokens = beside.tokens if beside else ConsistencyTokens()
+        pages = PageTokens()
+        self.use = UseCases.on(store, pages, self.clock, self.ids, self.tokens, limits, monotonic)
 
     @classmethod
     async def fresh(cls, store: Store | None = None, account: AccountId = ACCOUNT) -> Self:

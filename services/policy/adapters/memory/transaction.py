@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from libs.db.requests import MemoryRequests, Remembered, Requests
 from libs.decision.rows import Change, ObjectRow, RelationshipRow, TypeRow, User, user_end
 from services.policy.adapters.memory.versions import Table
 from services.policy.app.ports import AccountSettings, LogRow, ObjectKey, Pair, State, Written
@@ -25,6 +26,7 @@ class Tables:
     objects: Table[ObjectKey, ObjectRow] = field(default_factory=Table)
     relationships: Table[_End, RelationshipRow] = field(default_factory=Table)
     changes: dict[int, Written] = field(default_factory=dict)
+    requests: dict[tuple[str, str], Remembered] = field(default_factory=dict)
     log: dict[str, LogRow] = field(default_factory=dict)
 
     def copy(self) -> Tables:
@@ -37,6 +39,7 @@ class Tables:
             self.objects.copy(),
             self.relationships.copy(),
             dict(self.changes),
+            dict(self.requests),
             self.log,
         )
 
@@ -59,6 +62,7 @@ class MemoryTransaction:
 
     def __init__(self, tables: Tables) -> None:
         self._t = tables
+        self.requests: Requests = MemoryRequests(tables.requests)
 
     @property
     def _revision(self) -> int:
@@ -254,6 +258,9 @@ class MemoryTransaction:
             for _, row in sorted(self._t.log.items(), reverse=True)
             if (not before or row.id < before) and user_id in (None, row.user_id)
         ][:limit]
+
+    async def forget_requests(self, age: timedelta) -> None:
+        """Do nothing: nothing in memory knows when it was answered, and a process does not live that long."""
 
     async def forget_decisions(self, before: datetime, limit: int) -> int:
         old = sorted((row.at, row.id) for row in self._t.log.values() if row.at < before)[:limit]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -104,6 +104,11 @@ class SqlHistory(Rows):
                 )
                 found += [Change(row.from_rev, made(row)) for row in came]
         return sorted(found, key=lambda change: (change.revision, not change.gone))
+
+    async def forget_requests(self, age: timedelta) -> None:
+        await self._run(
+            "DELETE FROM requests WHERE account = :account AND created_at < clock_timestamp() - :age", age=age
+        )
 
     async def forget_before(self, revision: int) -> None:
         for table, _ in _TABLES:

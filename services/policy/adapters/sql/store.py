@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.db.engine import Database, Isolation
+from libs.db.requests import Requests, SqlRequests
 from libs.kernel.ids import AccountId
 from services.policy.adapters.sql.history import SqlHistory
 from services.policy.adapters.sql.log import SqlLog, keep_decisions
@@ -20,6 +22,10 @@ from services.policy.app.ports import LogRow, Reading, Transaction
 
 class SqlTransaction(SqlHistory, SqlTypes, SqlUsers, SqlObjects, SqlRelationships, SqlLog):
     """Implements the port `Transaction`."""
+
+    def __init__(self, connection: AsyncConnection, account: AccountId) -> None:
+        super().__init__(connection, account)
+        self.requests: Requests = SqlRequests(connection)
 
 
 class SqlStore:
