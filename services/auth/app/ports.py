@@ -153,10 +153,10 @@ class Store(Protocol):
         """Remember a signed URL; False when it was used before. Survives kill -9 and a second replica."""
         ...
 
-    async def due_grants(self, now: datetime, limit: int) -> Sequence[AccountId]:
+    async def due_grants(self, now: datetime, after: AccountId | None, limit: int) -> Sequence[AccountId]:
         """Return accounts whose access token may be refreshed ahead, or whose refresh nobody looks after any more.
 
-        Ordered by the end of the access token; which of them really are due is the grant's own rule.
+        Ordered by account; which of them really are due is the grant's own rule.
         """
         ...
 

@@ -7,6 +7,7 @@ holder died would stay `refreshing` until the next caller: here it is settled, o
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from libs.kernel.clock import Clock
 from libs.kernel.errors import SetlistError
@@ -46,7 +47,14 @@ class RefreshAhead:
     async def once(self) -> int:
         """Settle what the journal holds, then refresh what is due; return how many grants were looked after."""
         await self._settle()
-        due = await self._store.due_grants(self._clock.now(), BATCH)
+        now, count, after = self._clock.now(), 0, None
+        # All of them each turn: accounts whose Zendesk is away stay due and must not stand before the others.
+        while due := await self._store.due_grants(now, after, BATCH):
+            await self._look_after(due)
+            count, after = count + len(due), due[-1]
+        return count
+
+    async def _look_after(self, due: Sequence[AccountId]) -> None:
         places = asyncio.Semaphore(AT_ONCE)
 
         async def one(account: AccountId) -> None:
@@ -61,7 +69,6 @@ class RefreshAhead:
         async with asyncio.TaskGroup() as group:
             for account in due:
                 group.create_task(one(account))
-        return len(due)
 
     async def _settle(self) -> None:
         for entry in await self._journal.entries():

@@ -26,6 +26,7 @@ from services.auth.domain.errors import (
 )
 from services.auth.domain.installation import (
     ABANDONED_AFTER,
+    ASK_EVERY,
     CONFIRM_AFTER,
     Installation,
     InstallationState,
@@ -135,11 +136,13 @@ class WatchInstallations:
             mine = await tx.installations.get(for_update=True)
             if mine is None or mine.state is InstallationState.REVOKED:
                 return
-            first = mine.gone_since is None
-            await tx.installations.put(replace(mine, checked_at=now, gone_since=mine.gone_since or now))
-            if first:
+            since = mine.gone_since
+            if since is not None and patience < ASK_EVERY < now - since:
+                since = None  # missed for another cause, long ago: this is the first of two looks
+            await tx.installations.put(replace(mine, checked_at=now, gone_since=since or now))
+            if since is None:
                 await tx.audit.record(_ACTOR, "installation.missed", what, {}, now)
-        if mine.gone_since is not None and now >= mine.gone_since + patience:
+        if since is not None and now >= since + patience:
             await self._end(mine, outcome)
 
     async def _end(self, installation: Installation, outcome: str) -> None:

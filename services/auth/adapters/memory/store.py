@@ -110,13 +110,11 @@ class MemoryStore:
         self._used[key] = until
         return True
 
-    async def due_grants(self, now: datetime, limit: int) -> Sequence[AccountId]:
+    async def due_grants(self, now: datetime, after: AccountId | None, limit: int) -> Sequence[AccountId]:
         self._answer()
         leases_end = self._clock.now()
-        stored = {a: rows.grant for a, rows in self._accounts.items() if rows.grant}
-        due = [account for account, one in stored.items() if one.may_be_due(now, leases_end)]
-        never = datetime.max.replace(tzinfo=UTC)
-        return sorted(due, key=lambda a: stored[a].grant.access_expires_at or never)[:limit]
+        stored = [(a, rows.grant) for a, rows in sorted(self._accounts.items()) if a > (after or "")]
+        return [a for a, grant in stored if grant and grant.may_be_due(now, leases_end)][:limit]
 
     async def claim_watched(self, now: datetime, limit: int) -> Sequence[Installation]:
         self._answer()

@@ -118,15 +118,17 @@ class SqlGrants:
         )
 
 
-async def due(connection: AsyncConnection, now: datetime, limit: int) -> Sequence[AccountId]:
+async def due(
+    connection: AsyncConnection, now: datetime, after: AccountId | None, limit: int
+) -> Sequence[AccountId]:
     """Return accounts whose grant may be due, or was left by a holder who is gone."""
     rows = await connection.execute(
         text(
-            "SELECT account FROM grants WHERE (state = 'ok' AND refresh IS NOT NULL "
-            "AND issued_at + (access_expires_at - issued_at) * :share <= :now AND lease_until < clock_timestamp()) "
-            "OR (state IN ('refreshing', 'uncertain') AND lease_until < clock_timestamp()) "
-            "ORDER BY access_expires_at LIMIT :limit"
+            "SELECT account FROM grants WHERE account > :after AND lease_until < clock_timestamp() "
+            "AND ((state = 'ok' AND refresh IS NOT NULL "
+            "AND issued_at + (access_expires_at - issued_at) * :share <= :now) "
+            "OR state IN ('refreshing', 'uncertain')) ORDER BY account LIMIT :limit"
         ),
-        {"now": now, "share": REFRESH_AT * (1 - JITTER), "limit": limit},
+        {"now": now, "share": REFRESH_AT * (1 - JITTER), "after": after or "", "limit": limit},
     )
     return [AccountId(account) for account in rows.scalars()]

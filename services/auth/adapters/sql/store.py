@@ -63,9 +63,9 @@ class SqlStore:
             )
             return done.scalar_one_or_none() is not None
 
-    async def due_grants(self, now: datetime, limit: int) -> Sequence[AccountId]:
+    async def due_grants(self, now: datetime, after: AccountId | None, limit: int) -> Sequence[AccountId]:
         async with self._database.transaction(read_only=True) as connection:
-            return await grants.due(connection, now, limit)
+            return await grants.due(connection, now, after, limit)
 
     async def claim_watched(self, now: datetime, limit: int) -> Sequence[Installation]:
         async with self._database.transaction() as connection:

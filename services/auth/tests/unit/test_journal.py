@@ -12,6 +12,7 @@ from libs.kernel.ids import AccountId
 from services.auth.adapters.file_journal import FileJournal
 from services.auth.adapters.memory.journal import MemoryJournal
 from services.auth.adapters.memory.zendesk import Fault
+from services.auth.app import refresh_ahead
 from services.auth.app.journal import Journal, JournalEntry
 from services.auth.domain.errors import ReauthorizationNeededError
 from services.auth.domain.grant import LEASE_SECONDS, Grant, GrantState
@@ -223,3 +224,18 @@ def test_accounts_authorised_together_are_not_refreshed_together() -> None:
 
     assert (due(539), due(661)) == (0, 200)
     assert 50 < due(600) < 150
+
+
+async def test_accounts_whose_zendesk_is_gone_do_not_stand_before_the_others(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh_ahead, "BATCH", 2)
+    places = ["acme", "globex", "initech", "umbrella"]
+    accounts = [(await house.authorized(subdomain=place)).account for place in places]
+    house.zendesk.closed |= {f"https://{place}.zendesk.com" for place in places[:3]}
+    house.clock.advance(timedelta(minutes=20))
+
+    for _ in range(2):
+        await house.ahead.once()
+
+    assert [(await house.grant(account)).version for account in accounts] == [1, 1, 1, 2]

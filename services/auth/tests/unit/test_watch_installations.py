@@ -1,5 +1,6 @@
 """An app that is removed at Zendesk is noticed, confirmed, ended, and after its time destroyed."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -174,3 +175,18 @@ async def test_an_installation_that_an_operator_revoked_is_not_destroyed_by_itse
 
     assert await watch(house, ERASE_AFTER * 3) == 0
     assert len(await house.data_keys.of_account(account)) == 2
+
+
+async def test_a_dead_grant_of_long_ago_is_not_the_first_look_at_a_missing_app(house: House) -> None:
+    account = await authorized(house)
+    async with house.store.transaction(account) as tx:
+        mine = await tx.installations.get()
+        assert mine is not None
+        await tx.installations.put(replace(mine, gone_since=house.clock.now()))
+    house.zendesk.uninstalled.add(PLACE)
+
+    await watch(house, ASK_EVERY + timedelta(minutes=1))
+    assert (await house.installation(account)).state is InstallationState.AUTHORIZED
+    await watch(house, CONFIRM_AFTER)
+
+    assert (await house.installation(account)).state is InstallationState.REVOKED
