@@ -244,6 +244,7 @@ async def test_a_batch_counts_as_many_until_zendesk_says_that_it_counts_as_one()
     assert await take(told, MANY, 50, cost=40) == 50
     many = {**PLAN, "zendesk-rate-limit-tickets-update": "total=100; remaining=20; resets=40"}
     wary.learn(MANY, many, charges(MANY, 40))
+    place.later(2)
     assert await take(wary, MANY, 1, cost=40) == 0
 
 
