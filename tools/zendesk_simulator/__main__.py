@@ -63,6 +63,7 @@ def serve(
     except HttpPortTakenError as error:
         print(f"zendesk-simulator: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    listener.listen()  # from here on connections wait for the server: who reads the next line may connect
     print(f"zendesk-simulator: http://{host}:{listener.getsockname()[1]}", flush=True)
     serve_http(build_app(world), listener, date_header=False)
 

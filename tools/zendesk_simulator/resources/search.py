@@ -18,6 +18,7 @@ from tools.zendesk_simulator.resources.user_routes import living as users
 from tools.zendesk_simulator.resources.users import show as show_user
 from tools.zendesk_simulator.search_query import matcher, parse
 from tools.zendesk_simulator.state import STATUSES, Account, Row
+from tools.zendesk_simulator.ticket_index import candidates
 
 KINDS = ("ticket", "user", "organization", "group")
 LIMIT = 1000
@@ -49,7 +50,17 @@ def _found(call: Call, kinds: tuple[str, ...]) -> list[tuple[str, Row]]:
     asked, _ = parse(text)
     fits = matcher(call.account, text, user["id"])
     wanted = [k for k in kinds if not asked or k in asked]
-    return [(k, row) for k in wanted for row in _rows(call.account, k) if fits(k, row)]
+    return [(k, row) for k in wanted for row in _candidates(call, k, text) if fits(k, row)]
+
+
+def _candidates(call: Call, kind: str, text: str) -> Sequence[Row]:
+    """Return the rows of a kind among which are all that fit."""
+    account, user = call.account, call.user
+    ids = candidates(account, text, user["id"] if user else None) if kind == "ticket" else None
+    if ids is None:
+        return _rows(account, kind)
+    rows = (account.tickets[i] for i in ids)
+    return [row for row in rows if row["status"] != "deleted" and "archived" not in row]
 
 
 def _order(call: Call, found: list[tuple[str, Row]]) -> list[tuple[str, Row]]:
