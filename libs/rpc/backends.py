@@ -7,10 +7,15 @@ for it. What that asks of a deployment is in docs/decisions/0005-rpc-backends.md
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 
 import grpc
+
+OTHER_THREADS = 32
+"""For whatever else runs in threads; as many as Python's own default pool has at most."""
 
 
 class Backend(StrEnum):
@@ -22,6 +27,19 @@ class Backend(StrEnum):
 
 class BackendError(Exception):
     """The backend cannot do what is asked; the message says what and what to do."""
+
+
+def prepare_loop(backend: Backend, max_calls: int) -> None:
+    """Give the running event loop what the backend needs; once per process, before the server starts.
+
+    The native backend waits for each reader that is slower than its stream in a thread of the loop's default
+    pool. A pool of the usual size is full after half a dozen of them, and then nobody resolves a name or runs
+    anything else in a thread: so there is one for every call that may be served at once. Threads are made when
+    they are needed.
+    """
+    if backend is Backend.NATIVE:
+        pool = ThreadPoolExecutor(max_calls + OTHER_THREADS, thread_name_prefix="loop")
+        asyncio.get_running_loop().set_default_executor(pool)
 
 
 def new_server(

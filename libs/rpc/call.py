@@ -42,6 +42,14 @@ class Call:
     checks: list[Check] = field(default_factory=list)
     code: grpc.StatusCode = grpc.StatusCode.OK
     account: str = ""
+    _metadata: tuple[tuple[str, str | bytes], ...] | None = None
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+        """The request's metadata; a context makes it anew each time it is asked."""
+        if self._metadata is None:
+            self._metadata = tuple(self.context.invocation_metadata() or ())
+        return self._metadata
 
     def _message(self, raw: bytes) -> Message:
         decode = self.handler.request_deserializer

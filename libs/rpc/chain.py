@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 
-from libs.rpc.call import Call, Proceed, Step
+from libs.rpc.call import Call, Step
 from libs.rpc.errors import INTERNAL_TEXT
 from libs.rpc.identity import ContextVerifier
 from libs.rpc.peers import PeerTable
@@ -50,6 +50,11 @@ def build_steps(
     return steps
 
 
+_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+_KNOWN_METHODS = 1000
+"""A generic handler may answer to any name; no more of its wrappers are kept."""
+
+
 class Chain(grpc.aio.ServerInterceptor):
     """Wraps every handler, of all four kinds, with the steps.
 
@@ -59,6 +64,7 @@ class Chain(grpc.aio.ServerInterceptor):
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = tuple(steps)
+        self._wrapped: dict[str, tuple[_Handler, _Handler]] = {}
 
     async def intercept_service(
         self,
@@ -69,22 +75,29 @@ class Chain(grpc.aio.ServerInterceptor):
         if handler is None:  # an unknown method: gRPC answers UNIMPLEMENTED
             return None
         method = str(handler_call_details.method)
-        steps = self._steps
+        known = self._wrapped.get(method)
+        if known is not None and known[0] is handler:
+            return known[1]
+        wrapped = self._wrap(method, handler)
+        if len(self._wrapped) < _KNOWN_METHODS:
+            self._wrapped[method] = (handler, wrapped)
+        return wrapped
+
+    def _from(self, call: Call, position: int) -> Awaitable[None]:
+        """Return the rest of the chain for a call, not yet begun."""
+        if position == len(self._steps):
+            return call.serve()
+        return self._steps[position].around(call, lambda: self._from(call, position + 1))
+
+    def _wrap(self, method: str, handler: _Handler) -> _Handler:
+        """Return a handler of the same kind with the steps before it; made once per method, not per call."""
 
         async def serve(
             raw: bytes | AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]
         ) -> bytes | None:
             call = Call(method, context, handler, raw)
-
-            async def run(position: int) -> None:
-                if position == len(steps):
-                    await call.serve()
-                    return
-                proceed: Proceed = lambda: run(position + 1)  # noqa: E731 - one place, one line
-                await steps[position].around(call, proceed)
-
             try:
-                await run(0)
+                await self._from(call, 0)
             except grpc.aio.AbortError:
                 raise
             except Exception:  # a fault of the steps outside the error map: its text would reach the caller
@@ -97,7 +110,5 @@ class Chain(grpc.aio.ServerInterceptor):
             (True, False): grpc.stream_unary_rpc_method_handler,
             (True, True): grpc.stream_stream_rpc_method_handler,
         }[bool(handler.request_streaming), bool(handler.response_streaming)]
-        wrapped: grpc.RpcMethodHandler[Any, Any] = make(
-            serve, request_deserializer=None, response_serializer=None
-        )
+        wrapped: _Handler = make(serve, request_deserializer=None, response_serializer=None)
         return wrapped

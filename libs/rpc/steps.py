@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import grpc
 import protovalidate
 from google.protobuf.message import Message
-from opentelemetry import metrics, propagate, trace
+from opentelemetry import context, metrics, propagate, trace
 
 from libs.kernel.errors import (
     DeadlineTooShortError,
@@ -46,29 +45,30 @@ class Telemetry:
         self._duration = metrics.get_meter("setlist.rpc").create_histogram("rpc.server.call.duration", "s")
 
     async def around(self, call: Call, proceed: Proceed) -> None:
-        carrier = {k: v for k, v in _metadata(call).items() if k in ("traceparent", "tracestate")}
+        carrier = {k: v for k, v in call.metadata if k in _TRACE and isinstance(v, str)}
         began = time.perf_counter()
-        with self._tracer.start_as_current_span(
+        span = self._tracer.start_span(
             call.method[1:],
-            propagate.extract(carrier),
+            propagate.extract(carrier) if carrier else None,
             kind=trace.SpanKind.SERVER,
             record_exception=False,
             set_status_on_exception=False,  # a refusal is no fault of ours, and its text stays out of traces
-        ) as span:
-            try:
-                await proceed()
-            finally:
-                attributes = {"rpc.method": call.method[1:], "rpc.response.status_code": call.code.name}
-                span.set_attributes(attributes)
-                if call.code in (
-                    grpc.StatusCode.INTERNAL,
-                    grpc.StatusCode.UNKNOWN,
-                    grpc.StatusCode.UNAVAILABLE,
-                ):
-                    span.set_status(trace.StatusCode.ERROR)
-                self._duration.record(time.perf_counter() - began, attributes)
+        )
+        token = context.attach(trace.set_span_in_context(span))
+        try:
+            await proceed()
+        finally:
+            attributes = {"rpc.method": call.method[1:], "rpc.response.status_code": call.code.name}
+            span.set_attributes(attributes)
+            if call.code in _FAULTS:
+                span.set_status(trace.StatusCode.ERROR)
+            self._duration.record(time.perf_counter() - began, attributes)
+            context.detach(token)
+            span.end()
 
 
+_TRACE = frozenset({"traceparent", "tracestate"})
+_FAULTS = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNAVAILABLE})
 _LEVELS = {grpc.StatusCode.INTERNAL: logging.WARNING, grpc.StatusCode.OK: logging.DEBUG}
 
 
@@ -76,6 +76,9 @@ class RequestLog:
     """One line per call: method, account, code, duration. Never a body."""
 
     name = "request log"
+
+    def __init__(self) -> None:
+        self._log = get_logger()  # one for all calls: making one costs more than a line that is not printed
 
     async def around(self, call: Call, proceed: Proceed) -> None:
         began = time.perf_counter()
@@ -85,14 +88,16 @@ class RequestLog:
             call.code = grpc.StatusCode.CANCELLED
             raise
         finally:
-            get_logger().log(
-                _LEVELS.get(call.code, logging.INFO),
-                "rpc",
-                method=call.method,
-                account=call.account,
-                code=call.code.name,
-                duration_ms=round((time.perf_counter() - began) * 1000, 3),
-            )
+            level = _LEVELS.get(call.code, logging.INFO)
+            if self._log.is_enabled_for(level):
+                self._log.log(
+                    level,
+                    "rpc",
+                    method=call.method,
+                    account=call.account,
+                    code=call.code.name,
+                    duration_ms=round((time.perf_counter() - began) * 1000, 3),
+                )
 
 
 class ErrorMap:
@@ -173,6 +178,10 @@ class Deadline:
             self._free += 1
 
 
+STALE_KEY = "setlist-stale"
+"""Trailing metadata of an answer that was given although the feed of revocations is cut."""
+
+
 class Authenticate:
     """The peer guard (identity against the method's row) and the context token.
 
@@ -216,7 +225,7 @@ class Authenticate:
         await proceed()
 
     async def _with_context(self, call: Call, peer: str | None, rule: MethodRule) -> Caller:
-        given = [v for k, v in call.context.invocation_metadata() or () if k == "authorization"]
+        given = [v for k, v in call.metadata if k == "authorization"]
         if len(given) != 1 or not isinstance(given[0], str) or not given[0].startswith("Bearer "):
             raise UnauthenticatedError("exactly one `authorization: Bearer` context token is needed")
         if self._verifier is None:
@@ -228,10 +237,12 @@ class Authenticate:
                 raise PermissionDeniedError(NOT_THIS_PEER)
         elif said.peer != peer and self._tls is not None:
             raise UnauthenticatedError("the token is not valid")
-        if said.stale and not rule.stale:
-            raise DependencyUnavailableError(
-                "what was revoked cannot be known just now", retry_after_seconds=1.0
-            )
+        if said.stale:
+            if not rule.stale:
+                raise DependencyUnavailableError(
+                    "what was revoked cannot be known just now", retry_after_seconds=1.0
+                )
+            call.context.set_trailing_metadata(((STALE_KEY, "true"),))
         return Caller(peer, said.account, said.installation, said.subject, said.role, said.custom_role_id)
 
 
@@ -265,7 +276,3 @@ def _path(path: Any) -> str:
         index = f"[{subscript.value}]" if subscript is not None and subscript.field == "index" else ""
         parts.append(element.field_name + index)
     return ".".join(parts) or "request"
-
-
-def _metadata(call: Call) -> Mapping[str, str]:
-    return {k: v for k, v in call.context.invocation_metadata() or () if isinstance(v, str)}

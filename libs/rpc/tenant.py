@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from enum import Enum, auto
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
@@ -26,7 +26,7 @@ class Tenant:
     async def around(self, call: Call, proceed: Proceed) -> None:
         account = current_caller().account
         if account is not None:
-            call.checks.append(lambda message: _require_account(message, account))
+            call.checks.append(functools.partial(_require_account, account=account))
         await proceed()
 
 
@@ -42,20 +42,47 @@ def _require_account(message: Message, account: str) -> None:
 
 def resource_names(message: Message) -> Iterator[str]:
     """Yield every value of a `NAMING` field, in nested messages, lists and maps too."""
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            if _may_name(field.message_type):
-                for one in _messages(field, value):
+    for name, form in _plan(message.DESCRIPTOR):
+        if form is _Form.MESSAGE and not message.HasField(name):
+            continue  # read, an unset message would be an empty one, and so on for ever
+        value = getattr(message, name)
+        match form:
+            case _Form.TEXT:
+                if value:
+                    yield value
+            case _Form.TEXTS:
+                yield from value
+            case _Form.MESSAGE:
+                yield from resource_names(value)
+            case _Form.MESSAGES:
+                for one in value:
                     yield from resource_names(one)
+            case _Form.MAP:
+                for one in value.values():
+                    yield from resource_names(one)
+
+
+class _Form(Enum):
+    TEXT = auto()
+    TEXTS = auto()
+    MESSAGE = auto()
+    MESSAGES = auto()
+    MAP = auto()
+
+
+@functools.cache
+def _plan(kind: Descriptor) -> tuple[tuple[str, _Form], ...]:
+    """Return the fields of a message that can lead to a name; descriptors never change."""
+    found = []
+    for field in sorted(kind.fields, key=lambda f: f.number):
+        inner = field.message_type
+        if inner is not None:
+            if _may_name(inner):
+                many = _Form.MAP if inner.GetOptions().map_entry else _Form.MESSAGES
+                found.append((field.name, many if field.is_repeated else _Form.MESSAGE))
         elif field.name in NAMING and field.type == FieldDescriptor.TYPE_STRING:
-            yield from value if field.is_repeated else (value,)
-
-
-def _messages(field: FieldDescriptor, value: Any) -> Iterable[Message]:
-    kind = field.message_type
-    if kind is None or not field.is_repeated:
-        return (value,)
-    return value.values() if kind.GetOptions().map_entry else value  # type: ignore[no-any-return]  # protobuf's containers
+            found.append((field.name, _Form.TEXTS if field.is_repeated else _Form.TEXT))
+    return tuple(found)
 
 
 @functools.cache

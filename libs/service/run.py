@@ -21,7 +21,7 @@ from libs.db.binaries import EmbeddedPostgresError
 from libs.db.embedded import EmbeddedPostgres
 from libs.db.engine import Database
 from libs.db.migrate import MigrationError, migrate, schema_revision
-from libs.rpc.backends import Backend
+from libs.rpc.backends import Backend, prepare_loop
 from libs.rpc.health import Health, Probe
 from libs.rpc.pages import PageTokens
 from libs.rpc.peers import check_complete
@@ -134,13 +134,15 @@ class _Process:
         loops: Sequence[tuple[str, Loop]],
     ) -> None:
         settings, names = self._settings, [s.full_name for s in wiring.services]
+        backend = Backend(settings.rpc_backend)
+        prepare_loop(backend, settings.max_calls)
         server = build_server(
             service=self._definition.name,
             peers=self._definition.peers,
             verifier=keys,
             limits=Limits(max_calls=settings.max_calls),
             tls=tls,
-            backend=Backend(settings.rpc_backend),
+            backend=backend,
             behind_mesh=settings.rpc_plaintext_behind_mesh,
         )
         wiring.add(server)

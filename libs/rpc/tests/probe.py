@@ -43,6 +43,7 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
     thing = file.message_type.add(name="Thing")
     _field(thing, "name", Kind.TYPE_STRING)
     _field(thing, "parts", Kind.TYPE_MESSAGE, of=f".{PACKAGE}.Thing", many=True)
+    _field(thing, "inner", Kind.TYPE_MESSAGE, of=f".{PACKAGE}.Thing")
     request = file.message_type.add(name="ProbeRequest")
     _field(request, "parent", Kind.TYPE_STRING)
     _field(request, "thing", Kind.TYPE_MESSAGE, of=f".{PACKAGE}.Thing")

@@ -1,13 +1,14 @@
 """The order of the chain, and that no kind of method escapes it."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from libs.rpc.chain import ORDER, build_steps
+from libs.rpc.chain import ORDER, Chain, build_steps
 from libs.rpc.errors import reason_of
 from libs.rpc.identity import current_caller
 from libs.rpc.server import Limits
@@ -16,6 +17,7 @@ from libs.rpc.tests.probe import (
     EACH_KIND,
     MINE,
     PROBE,
+    Probe,
     Request,
     Response,
     Serve,
@@ -175,8 +177,70 @@ async def test_a_reader_that_goes_away_closes_the_stream_behind_it(serve: Serve)
             await closed.wait()
 
 
+async def test_a_wrapper_is_made_once_per_handler_and_never_answers_for_another() -> None:
+    def answering(text: bytes) -> Any:
+        async def behave(request: Any, context: Any) -> Any:
+            return text
+
+        return grpc.unary_unary_rpc_method_handler(behave, lambda raw: raw, lambda answer: answer)
+
+    chain, now = Chain([]), answering(b"first")
+
+    async def find(details: Any) -> Any:
+        return now
+
+    async def wrapped(name: str) -> Any:
+        details: Any = SimpleNamespace(method=name)
+        return await chain.intercept_service(find, details)
+
+    first = await wrapped("/a")
+    assert await wrapped("/a") is first
+    assert await wrapped("/b") is not first
+    now = answering(b"second")
+    second = await wrapped("/a")
+
+    assert await first.unary_unary(b"", None) == b"first"
+    assert await second.unary_unary(b"", None) == b"second"
+
+
 async def ask_raw(channel: Any, name: str) -> None:
     await channel.unary_unary(method(name))(b"")
+
+
+@pytest.mark.parametrize("name", ["Stream", "Chat"])
+async def test_a_stream_that_never_waits_does_not_hold_up_other_calls(serve: Serve, name: str) -> None:
+    """It is read as fast as it is written, so nothing but the chain gives the others a turn."""
+    stop = False
+
+    class Pouring(Probe):
+        async def stream(self, request: Any, context: Any) -> Any:
+            while not stop:
+                yield Response(text="more")
+
+        async def chat(self, requests: Any, context: Any) -> Any:
+            async for one in self.stream(None, context):
+                yield one
+
+    async def done(request: Any, context: Any) -> str:
+        return "done"
+
+    async with serve(add=Pouring(done).add) as rpc, asyncio.timeout(20):
+        given = iter([Request(parent=MINE)]) if name == "Chat" else Request(parent=MINE)
+        call = calling(rpc.channel(), name)(given, metadata=rpc.token())
+        read = 0
+
+        async def drain() -> None:
+            nonlocal read
+            async for _ in call:
+                read += 1
+
+        reading = asyncio.create_task(drain())
+        for _ in range(5):
+            assert await ask(rpc.channel(), "Read", Request(parent=MINE), metadata=rpc.token()) == ["done"]
+        stop = True
+        await reading
+
+    assert read > 0
 
 
 async def test_a_method_that_nobody_wrote_down_is_unimplemented(serve: Serve) -> None:

@@ -1,19 +1,17 @@
 """Plain text behind a mesh: the peer is the one that auth signed for, and who cannot prove a peer stays out."""
 
-from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from libs.rpc.backends import Backend, BackendError
+from libs.rpc.backends import Backend
 from libs.rpc.errors import reason_of
 from libs.rpc.identity import current_caller
 from libs.rpc.peers import rules
 from libs.rpc.server import OpenPlaintextError, PortTakenError, build_server, listen
 from libs.rpc.tests.probe import EACH_KIND, MINE, PEERS, PROBE, Probe, Request, ask, refusal
-from libs.rpc.tls import TlsFiles
 from libs.testing.rpc import rpc_harness
 
 REQUEST = Request(parent=MINE)
@@ -94,23 +92,6 @@ async def test_without_a_mesh_plain_text_is_for_operators_of_this_machine(backen
         assert PROBE.full_name in await _reflect(rpc.channel())
 
 
-async def test_the_native_backend_serves_one_message_itself_and_leaves_streams_of_requests_to_grpcio() -> (
-    None
-):
-    """Else the switch would measure and serve grpcio under another name."""
-
-    async def where(request: Any, context: Any) -> str:
-        return str(context.peer()).partition(":")[0]
-
-    start = rpc_harness(
-        "probe", PEERS, [PROBE], Probe(where).add, tls=False, behind_mesh=True, backend=Backend.NATIVE
-    )
-    async with start as rpc:
-        seen = {n: (await ask(rpc.channel(), n, REQUEST, metadata=rpc.token()))[0] for n in EACH_KIND}
-
-    assert seen == {"Read": "ipv4", "Stream": "ipv4", "Collect": "unix", "Chat": "unix"}
-
-
 def _server(backend: Backend) -> grpc.aio.Server:
     return build_server(service="probe", peers={}, verifier=None, backend=backend)
 
@@ -129,14 +110,6 @@ async def test_behind_a_mesh_every_address_may_be_served(backend: Backend) -> No
     server = _server(backend)
     assert listen(server, "0.0.0.0:0", None, open_plaintext=True) > 0
     await server.stop(None)
-
-
-async def test_the_native_backend_does_not_take_a_certificate_and_then_serve_plain_text(
-    tmp_path: Path,
-) -> None:
-    files = TlsFiles(tmp_path / "cert", tmp_path / "key", tmp_path / "ca")
-    with pytest.raises(BackendError, match="the `native` backend serves no TLS"):
-        build_server(service="probe", peers={}, verifier=None, tls=files, backend=Backend.NATIVE)
 
 
 @pytest.mark.parametrize("second", list(Backend))

@@ -7,6 +7,8 @@ import pytest
 from buf.validate import validate_pb2  # pants: no-infer-dep - comes with every proto of ours
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
+from hypothesis import given
+from hypothesis import strategies as st
 
 from libs.rpc.errors import reason_of
 from libs.rpc.tenant import NAMING, resource_names
@@ -97,6 +99,51 @@ def test_every_field_of_our_protos_that_holds_a_resource_name_is_looked_at() -> 
 
     assert {"parent", "name", "account"} <= holding
     assert holding <= NAMING
+
+
+def _walked(message: Message) -> list[str]:
+    """Find names the slow way: look at whatever is set, at every depth."""
+    found: list[str] = []
+    for field, value in message.ListFields():
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            parts: Any = list(value.values())
+        else:
+            parts = value if field.is_repeated else [value]
+        for part in parts:
+            if isinstance(part, Message):
+                found += _walked(part)
+            elif field.name in NAMING and isinstance(part, str):
+                found.append(part)
+    return found
+
+
+_TEXT = st.sampled_from(["", "accounts/a", "accounts/b/queues/q", "x"])
+_THING = st.recursive(
+    st.fixed_dictionaries({}, optional={"name": _TEXT}),
+    lambda things: st.fixed_dictionaries(
+        {}, optional={"name": _TEXT, "parts": st.lists(things, max_size=3), "inner": things}
+    ),
+    max_leaves=8,
+)
+_REQUEST = st.fixed_dictionaries(
+    {},
+    optional={
+        "parent": _TEXT,
+        "thing": _THING,
+        "names": st.lists(_TEXT, max_size=3),
+        "words": st.lists(_TEXT, max_size=2),
+        "labelled": st.dictionaries(_TEXT, _THING, max_size=3),
+        "page_token": _TEXT,
+        "size": st.integers(0, 3),
+    },
+)
+
+
+@given(_REQUEST)
+def test_the_planned_walk_finds_what_a_walk_over_everything_finds(fields: dict[str, Any]) -> None:
+    message = Request(**fields)
+
+    assert sorted(resource_names(message)) == sorted(_walked(message))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from libs.crypto.ca import ThrowAwayCa
 from libs.rpc.channel import build_channel
-from libs.rpc.tests.probe import PROBE, Request, ask
+from libs.rpc.tests.probe import PROBE, Request, ask, refusal
 from libs.rpc.tls import TlsFiles
 from libs.service.tests.process import NOT_SERVING, SERVING, health, run, running, until_health
 from libs.testing.postgres import FreshDatabase
@@ -133,6 +133,43 @@ async def test_a_service_lives_but_is_not_ready_without_its_database(fresh_datab
     async with running(TINY_DATABASE_URL=fresh_database(None)) as service:
         await service.event("serving")
         assert (await service.event("readiness"))["why"] == "schema None is older than 0003"
+
+
+async def test_plain_text_is_not_served_to_strangers() -> None:
+    code, _, err = await run(**NOWHERE, TINY_HOST="0.0.0.0")
+
+    assert code == 1
+    assert err.startswith("tiny: plain text on 0.0.0.0:0 would be open to strangers: ")
+    assert len(err.splitlines()) == 1
+
+
+async def test_the_native_backend_takes_no_certificate(tmp_path: Path) -> None:
+    tls = {f"TINY_TLS_{name}_FILE": str(tmp_path / name.lower()) for name in ("CERT", "KEY", "CA")}
+    code, _, err = await run(**NOWHERE, **tls, TINY_RPC_BACKEND="native")
+
+    assert code == 2
+    assert err == "TINY_RPC_BACKEND: `native` serves no TLS, so TINY_TLS_CERT_FILE must not be set\n"
+
+
+async def test_the_native_backend_serves_and_behind_a_mesh_nobody_is_an_operator_for_being_near(
+    fresh_database: FreshDatabase,
+) -> None:
+    native = {
+        "TINY_DATABASE_URL": fresh_database("libs.db.tests.migrations_sample"),
+        "TINY_RPC_BACKEND": "native",
+    }
+    async with running(**native) as service:
+        serving = await service.event("serving")
+        async with build_channel(serving["address"], services=[PROBE]) as channel:
+            assert await ask(channel, "Read", Request(parent="x")) == ["echo x"]
+    async with running(**native, SETLIST_RPC_PLAINTEXT_BEHIND_MESH="true", TINY_HOST="0.0.0.0") as service:
+        behind = await service.event("serving")
+        port = behind["address"].rpartition(":")[2]
+        async with build_channel(f"127.0.0.1:{port}", services=[PROBE]) as channel:
+            error = await refusal(channel, "Read", Request(parent="x"))
+
+    assert (serving["backend"], serving["tls"]) == ("native", False)
+    assert error.details() == "this peer may not call this method"
 
 
 async def test_with_tls_it_serves_its_peers(fresh_database: FreshDatabase, tmp_path: Path) -> None:

@@ -12,15 +12,20 @@ from libs.service.tests.process import NOT_SERVING, SERVING, health, running, un
 from libs.testing.postgres import FreshDatabase
 
 pytestmark = pytest.mark.integration
+BACKENDS = pytest.mark.parametrize("backend", ["grpcio", "native"])
 SCHEMA = "libs.db.tests.migrations_sample"
 
 
+@BACKENDS
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_drain_lets_work_in_flight_end_and_still_answers_newcomers(
-    fresh_database: FreshDatabase, number: signal.Signals
+    fresh_database: FreshDatabase, number: signal.Signals, backend: str
 ) -> None:
     async with running(
-        TINY_DATABASE_URL=fresh_database(SCHEMA), TINY_DRAIN_LAG_SECONDS="1", TINY_DRAIN_GRACE_SECONDS="20"
+        TINY_DATABASE_URL=fresh_database(SCHEMA),
+        TINY_DRAIN_LAG_SECONDS="1",
+        TINY_DRAIN_GRACE_SECONDS="20",
+        TINY_RPC_BACKEND=backend,
     ) as service:
         serving = await service.event("serving")
         await until_health(serving["health"], "readiness", SERVING)
@@ -43,8 +48,11 @@ async def test_a_drain_lets_work_in_flight_end_and_still_answers_newcomers(
     assert events.index("draining") < events.index("closed") < events.index("stopped")
 
 
-async def test_after_the_grace_nobody_holds_the_process(fresh_database: FreshDatabase) -> None:
-    async with running(TINY_DATABASE_URL=fresh_database(SCHEMA), TINY_DRAIN_GRACE_SECONDS="0.3") as service:
+@BACKENDS
+async def test_after_the_grace_nobody_holds_the_process(fresh_database: FreshDatabase, backend: str) -> None:
+    async with running(
+        TINY_DATABASE_URL=fresh_database(SCHEMA), TINY_DRAIN_GRACE_SECONDS="0.3", TINY_RPC_BACKEND=backend
+    ) as service:
         serving = await service.event("serving")
         async with grpc.aio.insecure_channel(serving["address"]) as channel:
             talk: Any = calling(channel, "Chat")()
