@@ -19,6 +19,8 @@ IN_FLIGHT = 200
 WAITING = 4000
 """Calls that may wait for a place; more are refused at once, for a queue without end only hides an outage."""
 
+LONGEST_RECONNECT_MS = 2000
+
 _RETRY = {
     "maxAttempts": 4,
     "initialBackoff": "0.05s",
@@ -160,6 +162,9 @@ def build_channel(
         ("grpc.service_config", service_config(services)),
         ("grpc.enable_retries", 1),
         ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+        # gRPC would wait up to two minutes between two attempts: who is back must be found back at once.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", LONGEST_RECONNECT_MS),
     ]
     if name is not None:
         options.append(("grpc.ssl_target_name_override", name))
