@@ -9,6 +9,7 @@ from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import invalid, number
 from tools.zendesk_simulator.paging import page
 from tools.zendesk_simulator.resources.fields import rows_of_kind
+from tools.zendesk_simulator.rights import require
 from tools.zendesk_simulator.state import Row
 
 
@@ -31,7 +32,7 @@ async def show_option(call: Call, kind: str) -> Row:
 
 async def write_option(call: Call, kind: str) -> tuple[int, Row]:
     """With an id 200 and changed, without 201 and made."""
-    call.require_admin()
+    require(call, f"manage_{kind}s")
     _, known = _options(call, kind)
     values = wrapped(call, "custom_field_option")
     if not values.get("name") or not values.get("value"):
@@ -47,7 +48,7 @@ async def write_option(call: Call, kind: str) -> tuple[int, Row]:
 
 
 async def delete_option(call: Call, kind: str) -> tuple[int, None]:
-    call.require_admin()
+    require(call, f"manage_{kind}s")
     _, known = _options(call, kind)
     known.remove(find({o["id"]: o for o in known}, call.path["id"]))
     return 204, None

@@ -9,6 +9,7 @@ from tools.zendesk_simulator.clock import stamp
 from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import invalid, number
 from tools.zendesk_simulator.paging import page
+from tools.zendesk_simulator.rights import require
 from tools.zendesk_simulator.state import Account, Row
 
 TYPES = (
@@ -121,7 +122,7 @@ async def count_fields(call: Call, kind: str) -> Row:
 
 
 async def create_field(call: Call, kind: str) -> tuple[int, Row]:
-    call.require_admin()
+    require(call, f"manage_{kind}s")
     values = wrapped(call, kind, _PERMITTED)
     if values.get("type") not in TYPES:
         raise invalid(type="Type: is invalid")
@@ -141,7 +142,7 @@ async def show_field(call: Call, kind: str) -> Row:
 
 
 async def update_field(call: Call, kind: str) -> Row:
-    call.require_admin()
+    require(call, f"manage_{kind}s")
     row = find(rows_of_kind(call.account, kind), call.path["id"])
     values = wrapped(call, kind, _PERMITTED)
     fixed = ("type", "key", "custom_field_options")
@@ -155,14 +156,14 @@ async def update_field(call: Call, kind: str) -> Row:
 
 
 async def delete_field(call: Call, kind: str) -> tuple[int, None]:
-    call.require_admin()
+    require(call, f"manage_{kind}s")
     rows = rows_of_kind(call.account, kind)
     del rows[find(rows, call.path["id"])["id"]]
     return 204, None
 
 
 async def reorder(call: Call, kind: str) -> Row:
-    call.require_admin()
+    require(call, f"manage_{kind}s")
     for place, field_id in enumerate(call.body.get(f"{kind}_ids") or []):
         find(rows_of_kind(call.account, kind), number(field_id))["position"] = place
     return {}

@@ -11,6 +11,7 @@ from tools.zendesk_simulator.resources.fields import add_field as add_field
 from tools.zendesk_simulator.resources.memberships import add_membership as add_membership
 from tools.zendesk_simulator.resources.memberships import remove
 from tools.zendesk_simulator.resources.sideloads import add_related
+from tools.zendesk_simulator.rights import require
 from tools.zendesk_simulator.state import Account, Row
 
 _PERMITTED = ("name", "description", "is_public", "default")
@@ -84,7 +85,7 @@ def _check(values: Row, row: Row | None) -> None:
 
 
 async def create_group(call: Call) -> tuple[int, Row]:
-    call.require_admin()
+    require(call, "manage_groups")
     values = wrapped(call, "group", _PERMITTED)
     _check(values, None)
     if any(g["name"].lower() == str(values["name"]).lower() for g in _living(call)):
@@ -93,7 +94,7 @@ async def create_group(call: Call) -> tuple[int, Row]:
 
 
 async def update_group(call: Call) -> Row:
-    call.require_admin()
+    require(call, "manage_groups")
     row, values = _group(call), wrapped(call, "group", _PERMITTED)
     _check(values, row)
     row.update({k: values[k] for k in ("name", "description", "is_public") if k in values})
@@ -103,7 +104,7 @@ async def update_group(call: Call) -> Row:
 
 async def delete_group(call: Call) -> tuple[int, None]:
     """The default group stays; the members leave, their working tickets in it are unassigned."""
-    call.require_admin()
+    require(call, "manage_groups")
     row = _group(call)
     if row["default"]:
         raise forbidden()

@@ -16,6 +16,7 @@ from tools.zendesk_simulator.paging import ids_of, page
 from tools.zendesk_simulator.resources.jobs import each, not_created, start_job, works
 from tools.zendesk_simulator.resources.sideloads import add_related
 from tools.zendesk_simulator.resources.tickets import unassign
+from tools.zendesk_simulator.rights import require
 from tools.zendesk_simulator.state import Account, Row
 
 MOST = 100
@@ -106,7 +107,7 @@ async def show_membership(call: Call) -> Row:
 
 
 async def create_membership(call: Call) -> tuple[int, Row]:
-    call.require_admin()
+    require(call, "manage_group_memberships")
     values = wrapped(call, "group_membership", ("user_id", "group_id", "default"))
     if "user_id" in call.path:
         values = {**values, "user_id": call.path["user_id"]}
@@ -114,13 +115,13 @@ async def create_membership(call: Call) -> tuple[int, Row]:
 
 
 async def delete_membership(call: Call) -> tuple[int, None]:
-    call.require_admin()
+    require(call, "manage_group_memberships")
     remove(call.account, _membership(call))
     return 204, None
 
 
 async def create_many(call: Call) -> Row:
-    call.require_admin()
+    require(call, "manage_group_memberships")
     rows = rows_of(call, "group_memberships")
     if len(rows) > MOST:
         raise too_many_created(MOST, "group_memberships")
@@ -135,7 +136,7 @@ async def create_many(call: Call) -> Row:
 
 
 async def destroy_many(call: Call) -> Row:
-    call.require_admin()
+    require(call, "manage_group_memberships")
     account, ids = call.account, ids_of(call.request)
 
     def one(row_id: int) -> None:
@@ -149,7 +150,7 @@ async def destroy_many(call: Call) -> Row:
 
 async def make_default(call: Call) -> Row:
     """Answers the user's memberships."""
-    call.require_admin()
+    require(call, "manage_group_memberships")
     chosen, account = _membership(call), call.account
     mine = [m for m in account.memberships.values() if m["user_id"] == chosen["user_id"]]
     for row in mine:

@@ -9,6 +9,7 @@ from tools.zendesk_simulator.clock import stamp
 from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import Refusal, invalid
 from tools.zendesk_simulator.paging import one_page
+from tools.zendesk_simulator.rights import require
 from tools.zendesk_simulator.state import Account, Row
 
 
@@ -84,7 +85,7 @@ async def list_attributes(call: Call) -> Row:
 
 
 async def create_attribute(call: Call) -> tuple[int, Row]:
-    call.require_admin()
+    require(call, "manage_skills")
     taken = [a["name"].lower() for a in call.account.tables["attributes"].values()]
     return 201, {"attribute": add_attribute(call.account, _name(call, "attribute", taken))}
 
@@ -95,7 +96,7 @@ async def show_attribute(call: Call) -> Row:
 
 
 async def update_attribute(call: Call) -> Row:
-    call.require_admin()
+    require(call, "manage_skills")
     row = _attribute(call)
     row["name"], row["updated_at"] = _name(call, "attribute", []), stamp(call.account.now())
     log(call.account, "attributes", "update", row["id"], name=row["name"])
@@ -103,7 +104,7 @@ async def update_attribute(call: Call) -> Row:
 
 
 async def delete_attribute(call: Call) -> tuple[int, None]:
-    call.require_admin()
+    require(call, "manage_skills")
     row = _attribute(call)
     for value_id in _values(call):
         _drop_value(call.account, value_id)
@@ -138,7 +139,7 @@ async def list_values(call: Call) -> Row:
 
 
 async def create_value(call: Call) -> tuple[int, Row]:
-    call.require_admin()
+    require(call, "manage_skills")
     attribute = _attribute(call)
     name = _name(call, "attribute_value", [v["name"].lower() for v in _values(call).values()])
     return 201, {"attribute_value": shown(add_value(call.account, attribute["id"], name))}
@@ -150,7 +151,7 @@ async def show_value(call: Call) -> Row:
 
 
 async def update_value(call: Call) -> Row:
-    call.require_admin()
+    require(call, "manage_skills")
     row = _found(_values(call), call.path["value_id"])
     row["name"], row["updated_at"] = _name(call, "attribute_value", []), stamp(call.account.now())
     log(
@@ -165,7 +166,7 @@ async def update_value(call: Call) -> Row:
 
 
 async def delete_value(call: Call) -> tuple[int, None]:
-    call.require_admin()
+    require(call, "manage_skills")
     _drop_value(call.account, _found(_values(call), call.path["value_id"])["id"])
     return 204, None
 

@@ -13,6 +13,7 @@ from tools.zendesk_simulator.paging import ids_of
 from tools.zendesk_simulator.resources.jobs import each, start_job, works
 from tools.zendesk_simulator.resources.routing import log, shown
 from tools.zendesk_simulator.resources.ticket_rows import find as find_ticket
+from tools.zendesk_simulator.rights import require
 from tools.zendesk_simulator.state import Account, Row
 
 ACTIONS = ("upsert", "update", "delete")
@@ -89,7 +90,7 @@ async def of_agent(call: Call) -> Row:
     call.require_agent()
     agent = _agent(call.account, call.path["id"])
     if call.request.method == "POST":
-        call.require_admin()
+        require(call, "manage_skills")
         set_agent_values(call.account, agent["id"], _wanted(call))
     return {"attribute_values": _values(call.account, "agent_values", agent["id"])}
 
@@ -132,7 +133,7 @@ def _invalid(name: str, what: str) -> Refusal:
 
 async def job(call: Call) -> Row:
     """Many agents at once: `upsert` adds, `update` replaces, `delete` removes."""
-    call.require_admin()
+    require(call, "manage_skills")
     given = call.body.get("job")
     if not isinstance(given, dict) or given.get("action") not in ACTIONS:
         raise _invalid("action", f"one of {', '.join(ACTIONS)}")

@@ -15,6 +15,7 @@ from tools.zendesk_simulator.resources.ticket_routes import check, described
 from tools.zendesk_simulator.resources.ticket_rows import PERMITTED
 from tools.zendesk_simulator.resources.ticket_trash import trash
 from tools.zendesk_simulator.resources.tickets import create, find, update
+from tools.zendesk_simulator.rights import require
 from tools.zendesk_simulator.state import Account, Row
 
 MOST = 100
@@ -42,7 +43,7 @@ def _create(account: Account, work: Row) -> list[Row]:
 
 async def update_many(call: Call) -> Row:
     """One job; each row is safe (facts §3.2): bulk form against the time of queuing, batch form by its stamp."""
-    author, account = int(call.require_agent()["id"]), call.account
+    author, account = int(require(call, "ticket_editing")["id"]), call.account
     work: Row = {"kind": "update_tickets", "author": author, "queued_at": stamp(account.now())}
     if "tickets" in call.body:
         rows = rows_of(call, "tickets")
@@ -79,7 +80,7 @@ def _update(account: Account, work: Row) -> list[Row]:
 
 
 async def destroy_many(call: Call) -> Row:
-    author, ids = int(call.require_agent()["id"]), ids_of(call.request)
+    author, ids = int(require(call, "ticket_deletion")["id"]), ids_of(call.request)
     work = {"kind": "trash_tickets", "ids": ids, "author": author}
     return {"job_status": start_job(call.account, "Bulk Update Ticket", len(ids), work=work)}
 
@@ -96,7 +97,7 @@ def _trash(account: Account, work: Row) -> list[Row]:
 
 async def merge(call: Call) -> Row:
     """Merge tickets into one: they are closed, and both sides get a comment."""
-    author, target = int(call.require_agent()["id"]), find(call.account, call.path["id"])
+    author, target = int(require(call, "ticket_merge")["id"]), find(call.account, call.path["id"])
     ids: list[Any] = call.body.get("ids") or []
     if not ids:
         raise invalid(base="ids: must not be empty")

@@ -11,6 +11,7 @@ from tools.zendesk_simulator.paging import page
 from tools.zendesk_simulator.resources.sideloads import add_related
 from tools.zendesk_simulator.resources.ticket_history import add_audit, audit_of
 from tools.zendesk_simulator.resources.ticket_rows import find
+from tools.zendesk_simulator.rights import require
 from tools.zendesk_simulator.state import Account, Row
 
 BLOCK = "▇"
@@ -68,7 +69,7 @@ def _redacted(call: Call, ticket: Row, comment: Row, secrets: list[str]) -> Row:
 
 async def redact_text(call: Call) -> Row:
     """The older way: the words themselves."""
-    call.require_agent()
+    require(call, "ticket_redaction")
     ticket = find(call.account, call.path["id"])
     comment = _comment(call.account, ticket["id"], call.path["comment_id"])
     text = str(call.body.get("text") or "")
@@ -81,7 +82,7 @@ async def redact_text(call: Call) -> Row:
 
 async def redact_marked(call: Call) -> Row:
     """The agent workspace's way: the comment's HTML with `<redact>` around the words."""
-    call.require_agent()
+    require(call, "ticket_redaction")
     ticket = find(call.account, call.body.get("ticket_id"))
     comment = _comment(call.account, ticket["id"], call.path["comment_id"])
     words = [_MARKUP.sub("", m) for m in _MARKED.findall(str(call.body.get("html_body") or ""))]

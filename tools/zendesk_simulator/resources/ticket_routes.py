@@ -19,6 +19,7 @@ from tools.zendesk_simulator.resources.ticket_trash import trash
 from tools.zendesk_simulator.resources.tickets import create, find, show, update
 from tools.zendesk_simulator.resources.users import show as show_user
 from tools.zendesk_simulator.resources.view_index import ids_in
+from tools.zendesk_simulator.rights import may_see, require, right
 from tools.zendesk_simulator.state import Account, Row
 
 IDEMPOTENCY_SECONDS = 7200
@@ -28,6 +29,22 @@ _EVERY: Row = {"id": "living", "conditions": {}}
 def living(account: Account) -> Sequence[Row]:
     """Return the tickets that lists show: neither deleted nor archived."""
     return Rows(account.tickets, ids_in(account, _EVERY))
+
+
+def _seen(call: Call) -> Row:
+    """Return the ticket of the path; refuses those whose access does not reach it."""
+    user, row = call.require_agent(), find(call.account, call.path["id"])
+    if not may_see(call.account, user, row):
+        raise forbidden()
+    return row
+
+
+def seen(call: Call, rows: Sequence[Row]) -> Sequence[Row]:
+    """Return the tickets that the caller's access reaches."""
+    user, account = call.require_agent(), call.account
+    if right(account, user, "ticket_access") == "all":
+        return rows
+    return [row for row in rows if may_see(account, user, row)]
 
 
 def check(call: Call, values: Row, prefix: str = "ticket") -> Row:
@@ -54,7 +71,12 @@ def listed(call: Call, rows: Sequence[Row], path: str) -> Row:
     account = call.account
     with_slas = "slas" in included(call)
     answer = page(
-        call.request, account, "tickets", rows, path, (lambda r: add_slas(account, r)) if with_slas else show
+        call.request,
+        account,
+        "tickets",
+        seen(call, rows),
+        path,
+        (lambda r: add_slas(account, r)) if with_slas else show,
     )
     return add_related(call, answer, answer["tickets"])
 
@@ -88,8 +110,7 @@ async def create_ticket(call: Call) -> tuple[int, Row]:
 
 
 async def show_ticket(call: Call) -> Row:
-    call.require_agent()
-    row = find(call.account, call.path["id"])
+    row = _seen(call)
     shown = add_slas(call.account, row) if "slas" in included(call) else show(row)
     return add_related(call, {"ticket": shown}, [row])
 
@@ -119,13 +140,13 @@ async def count_tickets(call: Call) -> Row:
 
 
 async def update_ticket(call: Call) -> Row:
-    author, row = int(call.require_agent()["id"]), find(call.account, call.path["id"])
+    author, row = int(require(call, "ticket_editing")["id"]), _seen(call)
     audit = update(call.account, row, check(call, wrapped(call, "ticket", PERMITTED)), author)
     return {"ticket": show(row), "audit": audit}
 
 
 async def delete_ticket(call: Call) -> tuple[int, None]:
-    user, row = call.require_agent(), find(call.account, call.path["id"])
+    user, row = require(call, "ticket_deletion"), _seen(call)
     if row["status"] == "closed" and user["role"] != "admin":
         raise forbidden()
     trash(call.account, row, int(user["id"]))

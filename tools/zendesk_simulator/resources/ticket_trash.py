@@ -13,6 +13,7 @@ from tools.zendesk_simulator.paging import ids_of, page
 from tools.zendesk_simulator.resources.jobs import start_job, works
 from tools.zendesk_simulator.resources.slas import follow
 from tools.zendesk_simulator.resources.ticket_rows import find
+from tools.zendesk_simulator.rights import require
 from tools.zendesk_simulator.state import Account, Row
 
 TRASH_LIFE = timedelta(days=30)
@@ -73,7 +74,7 @@ SWEEPS.append(_sweep)
 
 
 async def list_deleted(call: Call) -> Row:
-    call.require_agent()
+    require(call, "view_deleted_tickets")
     account = call.account
     rows = [
         {
@@ -104,13 +105,13 @@ def _restore(account: Account, row: Row) -> None:
 
 
 async def restore(call: Call) -> Row:
-    call.require_agent()
+    require(call, "ticket_deletion")
     _restore(call.account, _trashed(call.account, call.path["id"]))
     return {}
 
 
 async def restore_many(call: Call) -> Row:
-    call.require_agent()
+    require(call, "ticket_deletion")
     for ticket_id in ids_of(call.request):
         if ticket_id in call.account.trash:
             _restore(call.account, call.account.tickets[ticket_id])
@@ -118,13 +119,13 @@ async def restore_many(call: Call) -> Row:
 
 
 async def destroy_one(call: Call) -> Row:
-    call.require_agent()
+    require(call, "ticket_deletion")
     row = _trashed(call.account, number(call.path["id"]))
     return _destroy(call.account, [row["id"]])
 
 
 async def destroy_many(call: Call) -> Row:
-    call.require_agent()
+    require(call, "ticket_deletion")
     return _destroy(call.account, ids_of(call.request))
 
 

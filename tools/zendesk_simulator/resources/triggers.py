@@ -12,6 +12,7 @@ from tools.zendesk_simulator.conditions import Moment, known, match
 from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import invalid, number, wrong_type
 from tools.zendesk_simulator.paging import ids_of, page
+from tools.zendesk_simulator.rights import require
 from tools.zendesk_simulator.state import Account, Row
 
 _PLACEHOLDER = re.compile(r"\{\{\s*ticket\.([a-z_.]+)\s*\}\}")
@@ -130,7 +131,7 @@ async def search(call: Call) -> Row:
 
 
 async def create_trigger(call: Call) -> tuple[int, Row]:
-    call.require_admin()
+    require(call, "manage_triggers")
     values, now = wrapped(call, "trigger", _PERMITTED), stamp(call.account.now())
     _check(call, values, None)
     trigger_id = call.account.next_id("trigger")
@@ -165,7 +166,7 @@ def _write(account: Account, row: Row, values: Row) -> None:
 
 
 async def update_trigger(call: Call) -> Row:
-    call.require_admin()
+    require(call, "manage_triggers")
     row, values = find(call.account.triggers, call.path["id"]), wrapped(call, "trigger", _PERMITTED)
     _check(call, values, row)
     _write(call.account, row, values)
@@ -173,7 +174,7 @@ async def update_trigger(call: Call) -> Row:
 
 
 async def update_many(call: Call) -> Row:
-    call.require_admin()
+    require(call, "manage_triggers")
     changed = []
     for values in rows_of(call, "triggers"):
         row = find(call.account.triggers, number(values.get("id")))
@@ -185,7 +186,7 @@ async def update_many(call: Call) -> Row:
 
 
 async def reorder(call: Call) -> Row:
-    call.require_admin()
+    require(call, "manage_triggers")
     row: Row = {}
     for place, trigger_id in enumerate(call.body.get("trigger_ids") or [], 1):
         row = find(call.account.triggers, number(trigger_id))
@@ -194,13 +195,13 @@ async def reorder(call: Call) -> Row:
 
 
 async def delete_trigger(call: Call) -> tuple[int, None]:
-    call.require_admin()
+    require(call, "manage_triggers")
     del call.account.triggers[find(call.account.triggers, call.path["id"])["id"]]
     return 204, None
 
 
 async def destroy_many(call: Call) -> tuple[int, None]:
-    call.require_admin()
+    require(call, "manage_triggers")
     for trigger_id in ids_of(call.request):
         call.account.triggers.pop(trigger_id, None)
     return 204, None

@@ -28,6 +28,7 @@ from tools.zendesk_simulator.resources.views import (
     view_of,
     visible,
 )
+from tools.zendesk_simulator.rights import may_see, right
 from tools.zendesk_simulator.state import Account, Row
 
 EXECUTION_AGE, COUNT_WAIT, BIG_COUNT_AGE = 600.0, 5.0, 3600.0
@@ -46,8 +47,11 @@ def _sorting(call: Call, view: Row) -> tuple[str, str]:
 
 
 def _ids(call: Call, view: Row) -> list[int]:
-    user_id = (call.user or {}).get("id")
-    return in_order(call.account, view, ids_in(call.account, view, user_id), *_sorting(call, view))
+    user, account = call.require_agent(), call.account
+    ids = ids_in(account, view, user["id"])
+    if right(account, user, "ticket_access") != "all":
+        ids = [i for i in ids if may_see(account, user, account.tickets[i])]
+    return in_order(account, view, ids, *_sorting(call, view))
 
 
 def _text_bytes(text: str) -> str:

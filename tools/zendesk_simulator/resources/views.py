@@ -8,6 +8,7 @@ from tools.zendesk_simulator.conditions import known
 from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import bad_request, forbidden, invalid, number, wrong_type
 from tools.zendesk_simulator.paging import ids_of, one_page, page
+from tools.zendesk_simulator.rights import right
 from tools.zendesk_simulator.state import Account, Row
 
 COMPACT = 32
@@ -160,15 +161,22 @@ def view_of(call: Call) -> Row:
 
 
 def _may_write(call: Call, row: Row | None, values: Row) -> None:
-    """Agents have views of their own; shared ones are the administrators'."""
+    """Refuse those whose view access is too small: shared views need `full`, a group's `manage-group`."""
     user = call.require_agent()
-    if user["role"] == "admin":
+    access = right(call.account, user, "view_access")
+    if access == "full":
         return
+    if access not in ("manage-personal", "manage-group"):
+        raise forbidden()
+    groups = call.account.groups_of(user["id"]) if access == "manage-group" else set()
     for limit in (
         (row or values).get("restriction"),
         values.get("restriction", (row or {}).get("restriction")),
     ):
-        if not limit or limit.get("type") != "User" or limit.get("id") != user["id"]:
+        named = {(limit or {}).get("id"), *((limit or {}).get("ids") or ())} - {None}
+        mine = (limit or {}).get("type") == "User" and named == {user["id"]}
+        ours = (limit or {}).get("type") == "Group" and bool(named) and named <= groups
+        if not (mine or ours):
             raise forbidden()
 
 

@@ -14,6 +14,7 @@ from tools.zendesk_simulator.clock import stamp
 from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import newer, not_found
 from tools.zendesk_simulator.resources.triggers import ulid
+from tools.zendesk_simulator.rights import require
 from tools.zendesk_simulator.state import Account, Row
 from tools.zendesk_simulator.webhook_request import sign
 
@@ -94,7 +95,7 @@ def _stamp(account: Account) -> str:
 
 
 async def list_webhooks(call: Call) -> Row:
-    call.require_admin()
+    require(call, "manage_extensions_and_channels")
     rows = list(call.account.webhooks.values())
     if part := call.query.get("filter[name_contains]"):
         rows = [w for w in rows if part.lower() in w["name"].lower()]
@@ -146,7 +147,7 @@ def _position(rows: list[Row], cursor: str) -> int:
 
 
 async def create_webhook(call: Call) -> tuple[int, Row]:
-    call.require_admin()
+    require(call, "manage_extensions_and_channels")
     account, values = call.account, wrapped(call, "webhook", _PERMITTED)
     if source := call.query.get("clone_webhook_id"):
         cloned = account.webhooks.get(source)
@@ -180,12 +181,12 @@ async def create_webhook(call: Call) -> tuple[int, Row]:
 
 
 async def show_webhook(call: Call) -> Row:
-    call.require_admin()
+    require(call, "manage_extensions_and_channels")
     return {"webhook": shown(find(call))}
 
 
 async def update_webhook(call: Call) -> tuple[int, None]:
-    call.require_admin()
+    require(call, "manage_extensions_and_channels")
     row, values = find(call), wrapped(call, "webhook", _PERMITTED)
     _check(values, row)
     row.update({k: values[k] for k in _PERMITTED if k in values and k != "authentication"})
@@ -198,7 +199,7 @@ async def update_webhook(call: Call) -> tuple[int, None]:
 
 async def delete_webhook(call: Call) -> tuple[int, None]:
     """Refused while a trigger uses it."""
-    call.require_admin()
+    require(call, "manage_extensions_and_channels")
     row = find(call)
     for trigger in call.account.triggers.values():
         used = (a["value"][0] for a in trigger["actions"] if a["field"] == "notification_webhook")
@@ -209,7 +210,7 @@ async def delete_webhook(call: Call) -> tuple[int, None]:
 
 
 async def signing_secret(call: Call) -> Any:
-    call.require_admin()
+    require(call, "manage_extensions_and_channels")
     row = find(call)
     if call.request.method == "POST":
         row["_secret"] = base64.b64encode(secrets.token_bytes(32)).decode()
@@ -219,7 +220,7 @@ async def signing_secret(call: Call) -> Any:
 
 async def invocations(call: Call) -> Row:
     """Newest first."""
-    call.require_admin()
+    require(call, "manage_extensions_and_channels")
     row = find(call)
     rows = [i for i in reversed(call.account.invocations) if i["webhook_id"] == row["id"]]
     if status := call.query.get("filter[status]"):
@@ -233,7 +234,7 @@ async def invocations(call: Call) -> Row:
 
 
 async def attempts(call: Call) -> Row:
-    call.require_admin()
+    require(call, "manage_extensions_and_channels")
     row, wanted = find(call), call.path["invocation_id"]
     known = (i for i in call.account.invocations if i["webhook_id"] == row["id"] and i["id"] == wanted)
     invocation = next(known, None)
@@ -244,7 +245,7 @@ async def attempts(call: Call) -> Row:
 
 async def test_webhook(call: Call) -> Row:
     """Sends a request now, signed with the published test secret unless a webhook is named."""
-    call.require_admin()
+    require(call, "manage_extensions_and_channels")
     request, secret = dict(call.body.get("request") or {}), TEST_SECRET
     if webhook_id := call.query.get("webhook_id"):
         row = call.account.webhooks.get(webhook_id)
