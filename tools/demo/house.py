@@ -169,6 +169,7 @@ class House:
         await asyncio.gather(*migrations)
         extra = {
             "AUTH_APP_PUBLIC_KEY_FILES": f"{app_id}={app_key}",
+            "AUTH_JOURNAL_DIR": str(path / "journal"),
             "AUTH_OAUTH_CLIENT_ID": CLIENT_ID,
             "AUTH_OAUTH_CLIENT_SECRET": self._client_secret,
             "AUTH_OAUTH_REDIRECT_URI": f"{self.edge}/oauth/callback",
