@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from libs.db.migrate import migrate
 from libs.decision.rows import ObjectRow, RelationshipRow, Row, TypeRow, User
 from libs.kernel.ids import AccountId
 from libs.rpc.tls import channel_credentials
+from libs.telemetry.logs import configure_logs
 from services.policy.adapters.sql.store import SqlStore
 
 START_SECONDS = 60.0
@@ -69,6 +71,13 @@ async def fill(url: str, model: Model) -> None:
 
 
 @contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="setlist-benchmark-") as name:
+        Path(name).chmod(0o755)  # PostgreSQL of root runs as `nobody`
+        yield Path(name)
+
+
+@contextlib.contextmanager
 def database(folder: Path) -> Iterator[str]:
     """Run PostgreSQL with policy's schema; yield its address."""
     with EmbeddedPostgres(folder / "postgres") as server:
@@ -100,6 +109,7 @@ class House:
         """
         environment = {
             "POLICY_PORT": "0",
+            "POLICY_HEALTH_PORT": str(free_port()),
             "POLICY_DATABASE_URL": self._url,
             "POLICY_AUTH_ADDRESS": self._auth.secure if tls else self._auth.plain,
             "POLICY_RPC_BACKEND": backend,
@@ -115,14 +125,7 @@ class House:
                 "POLICY_TLS_CA_FILE": str(files.ca),
             }
         log = self._folder / f"{name}.log"
-        path = os.pathsep.join(p for p in sys.path if p)
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.policy.serve"],
-                env={**os.environ, "PYTHONPATH": path, **environment},
-                stdout=output,
-                stderr=output,
-            )
+        process = _start(environment, log)
         try:
             address = await _address(process, log)
             credentials = channel_credentials(self._auth.files(CALLER)) if tls else None
@@ -138,25 +141,52 @@ class House:
             await asyncio.to_thread(process.wait, 60)
 
 
+def free_port() -> int:
+    """Return a port of the loopback that nobody holds now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _start(environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    path = os.pathsep.join(p for p in sys.path if p)
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.policy.serve"],
+            env={**os.environ, "PYTHONPATH": path, **environment},
+            stdout=output,
+            stderr=output,
+        )
+
+
 async def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     end = time.monotonic() + START_SECONDS
-    while True:
-        for line in log.read_text().splitlines():
-            if "serving" in line and (found := _ADDRESS.search(line)):
-                return found.group()
+    while (address := _printed(log)) is None:
         if process.poll() is not None or time.monotonic() > end:
-            raise RuntimeError(f"policy did not come up:\n{log.read_text()[-2000:]}")
+            raise RuntimeError(f"policy did not come up:\n{_tail(log)}")
         await asyncio.sleep(0.05)
+    return address
+
+
+def _printed(log: Path) -> str | None:
+    """Return the address that a service says it serves at."""
+    for line in log.read_text().splitlines():
+        if "serving" in line and (found := _ADDRESS.search(line)):
+            return found.group()
+    return None
+
+
+def _tail(log: Path) -> str:
+    return log.read_text()[-2000:]
 
 
 @contextlib.asynccontextmanager
 async def house(model: Model) -> AsyncIterator[tuple[House, AuthKeys, Path]]:
     """Yield a house with the model's account, auth's keys and a folder."""
-    with tempfile.TemporaryDirectory(prefix="setlist-benchmark-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # PostgreSQL of root runs as `nobody`
-        with database(folder) as url:
-            await fill(url, model)
-            auth = AuthKeys(folder)
-            async with auth.serving():
-                yield House(folder, url, auth), auth, folder
+    configure_logs("benchmark", "warning")
+    with _folder() as folder, database(folder) as url:
+        await fill(url, model)
+        auth = AuthKeys(folder)  # type: ignore[abstract]  # the other methods answer UNIMPLEMENTED
+        async with auth.serving():
+            yield House(folder, url, auth), auth, folder

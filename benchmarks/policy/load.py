@@ -54,7 +54,7 @@ async def call(
     Raises:
         grpc.aio.AioRpcError: one was refused: then nothing is measured.
     """
-    send = channel.unary_unary(method)
+    send: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
     answers, taken = [b""] * len(requests), [0.0] * len(requests)
     places = iter(range(len(requests)))
 

@@ -69,7 +69,7 @@ class Peers:
 
 
 @contextmanager
-def cerbos(program: Path, policies: dict[str, Any], folder: Path, port: int) -> Iterator[int]:
+def cerbos(program: Path, policies: dict[str, Any], folder: Path, port: int, http_port: int) -> Iterator[int]:
     """Run Cerbos on the loopback with policies; yield its process id.
 
     Raises:
@@ -80,7 +80,7 @@ def cerbos(program: Path, policies: dict[str, Any], folder: Path, port: int) -> 
     for name, policy in policies.items():
         (where / f"{name}.json").write_text(json.dumps(policy))
     config = {
-        "server": {"httpListenAddr": f"127.0.0.1:{port + 1}", "grpcListenAddr": f"127.0.0.1:{port}"},
+        "server": {"httpListenAddr": f"127.0.0.1:{http_port}", "grpcListenAddr": f"127.0.0.1:{port}"},
         "storage": {"driver": "disk", "disk": {"directory": str(where), "watchForChanges": False}},
         "audit": {"enabled": False},
         "telemetry": {"disabled": True},

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ import grpc
 
 from benchmarks.measure import Report, Samples, turns
 from benchmarks.policy.auth_keys import AuthKeys
-from benchmarks.policy.house import START_SECONDS, House, house
+from benchmarks.policy.house import START_SECONDS, House, free_port, house
 from benchmarks.policy.load import Round, call, idle_share, measured, some_of
 from benchmarks.policy.model import Asked, Model, expected, snapshot_of
 from benchmarks.policy.peer import CERBOS, HOW_CERBOS, HOW_PEERS, PEERS, Peers, cerbos
@@ -162,8 +161,8 @@ async def _cerbos(
     snapshot: Snapshot,
 ) -> tuple[Target, int]:
     codec = stack.enter_context(Peers(peers, "cerbos"))
-    port = _free_ports()
-    pid = stack.enter_context(cerbos(program, cerbos_policies(), folder, port))
+    port = free_port()
+    pid = stack.enter_context(cerbos(program, cerbos_policies(), folder, port, free_port()))
     channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{port}"))
     requests, compared = {}, 0
     for name, some in asked.asked.items():
@@ -172,14 +171,6 @@ async def _cerbos(
         answers, _ = await call(channel, CERBOS_CHECK, raw)
         compared += asked.compare("cerbos", name, codec.decode(answers), snapshot)
     return Target("cerbos 0.55", pid, channel, requests, await idle_share(pid), tuple), compared
-
-
-def _free_ports() -> int:
-    """Return a free port of the loopback; Cerbos takes it and the one behind it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port if port < 65535 else port - 1
 
 
 async def _measure(
