@@ -32,7 +32,8 @@ from services.assignment.app.sync_account import SyncAccount
 from services.assignment.app.update_agent_settings import UpdateAgentSettings
 from services.assignment.app.write_outbox import WriteOutbox
 from services.assignment.rpc.peers import ASSIGNMENT, PEERS
-from services.assignment.rpc.servicer import AssignmentServicer, UseCases
+from services.assignment.rpc.servicer import AssignmentServicer
+from services.assignment.rpc.use_cases import UseCases
 from services.assignment.settings import AssignmentSettings
 from setlist.assignment.v1.assignment_service_pb2_grpc import add_AssignmentServiceServicer_to_server
 from setlist.privacy.v1.participant_service_pb2_grpc import add_ParticipantServiceServicer_to_server

@@ -10,7 +10,8 @@ import pytest
 from libs.kernel.errors import InvalidRequestError, NotBuiltError, NotFoundError, PermissionDeniedError
 from libs.rpc.identity import Caller, set_caller
 from libs.rpc.pages import PageTokens
-from services.assignment.rpc.servicer import AssignmentServicer, UseCases
+from services.assignment.rpc.servicer import AssignmentServicer
+from services.assignment.rpc.use_cases import UseCases
 from services.assignment.tests.house import ACCOUNT, BILLING, HOOK, SUPPORT, House
 from services.assignment.tests.zendesk import LocalZendesk
 from setlist.assignment.v1 import assignment_resources_pb2 as resources

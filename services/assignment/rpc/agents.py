@@ -1,0 +1,87 @@
+"""Agents: their settings, limits and statuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from libs.kernel.errors import NotFoundError, PermissionDeniedError
+from libs.kernel.ids import account_name, account_of
+from libs.rpc.identity import current_caller
+from services.assignment.rpc.authority import require_admin, require_staff
+from services.assignment.rpc.mapping import (
+    agent_message,
+)
+from services.assignment.rpc.upstream import upstream
+from services.assignment.rpc.use_cases import Methods, last
+from setlist.assignment.v1 import assignment_service_pb2 as messages
+
+
+class AgentMethods(Methods):
+    """Translates, calls, translates."""
+
+    async def UpdateAgentSettings(
+        self, request: messages.UpdateAgentSettingsRequest, context: Any
+    ) -> messages.UpdateAgentSettingsResponse:
+        account, given = account_of(request.name), request.settings
+        paths = list(request.update_mask.paths) or [f.name for f, _ in given.ListFields()]
+        known = set(given.DESCRIPTOR.fields_by_name)
+        values = {path: getattr(given, path, None) if path in known else None for path in paths}
+        async with upstream():
+            row, reason = await self._use.settings(
+                account,
+                current_caller(),
+                int(last(request.name)),
+                values,
+                validate_only=request.validate_only,
+            )
+        return messages.UpdateAgentSettingsResponse(
+            agent=agent_message(account_name(account), row), policy_decision=reason
+        )
+
+    async def UpdateAgentLimits(
+        self, request: messages.UpdateAgentLimitsRequest, context: Any
+    ) -> messages.UpdateAgentLimitsResponse:
+        require_admin()
+        account, user = account_of(request.name), int(last(request.name))
+        async with self._use.store.transaction(account) as tx:
+            row = await tx.directory.put_limits(
+                user,
+                request.inbox_limit if request.HasField("inbox_limit") else None,
+                request.daily_limit if request.HasField("daily_limit") else None,
+            )
+        if row is None:
+            raise NotFoundError("no such agent", metadata={"name": request.name})
+        return messages.UpdateAgentLimitsResponse(agent=agent_message(account_name(account), row))
+
+    async def SetStatuses(
+        self, request: messages.SetStatusesRequest, context: Any
+    ) -> messages.SetStatusesResponse:
+        caller = require_staff()
+        others = [s.user_id for s in request.statuses if s.user_id != caller.user]
+        if caller.user is not None and others and not caller.is_admin:
+            raise PermissionDeniedError("only admins may change others' statuses")
+        statuses = {s.user_id: s.status for s in request.statuses}
+        async with self._use.store.transaction(account_of(request.parent)) as tx:
+            changed = await tx.directory.set_statuses(statuses, self._use.clock.now())
+        return messages.SetStatusesResponse(changed=changed)
+
+    async def ListAgents(
+        self, request: messages.ListAgentsRequest, context: Any
+    ) -> messages.ListAgentsResponse:
+        require_staff()
+        size, after, query = self._page(request)
+        async with self._use.store.transaction(account_of(request.parent)) as tx:
+            rows = await tx.directory.agents(after=after, limit=size + 1, inactive=request.show_inactive)
+        shown, token = self._cut(rows, size, query, lambda r: r.user_id)
+        return messages.ListAgentsResponse(
+            agents=[agent_message(request.parent, r) for r in shown], next_page_token=token
+        )
+
+    async def GetAgent(self, request: messages.GetAgentRequest, context: Any) -> messages.GetAgentResponse:
+        require_staff()
+        account = account_of(request.name)
+        async with self._use.store.transaction(account) as tx:
+            row = await tx.directory.agent(int(last(request.name)))
+        if row is None:
+            raise NotFoundError("no such agent", metadata={"name": request.name})
+        return messages.GetAgentResponse(agent=agent_message(account_name(account), row))

@@ -1,0 +1,60 @@
+"""What the RPCs call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from libs.kernel.clock import Clock
+from libs.kernel.ids import IdSource
+from libs.rpc.pages import PageTokens, page_size, query_of
+from services.assignment.app.assign_next import AssignNext
+from services.assignment.app.explain import Explain
+from services.assignment.app.ingest_webhook import IngestWebhook
+from services.assignment.app.manage_queues import ManageQueues
+from services.assignment.app.ports import Store
+from services.assignment.app.run_minute_job import RunMinuteJob
+from services.assignment.app.sync_account import SyncAccount
+from services.assignment.app.update_agent_settings import UpdateAgentSettings
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """Everything the servicer calls."""
+
+    sync: SyncAccount
+    ingest: IngestWebhook
+    minute_job: RunMinuteJob
+    next: AssignNext
+    settings: UpdateAgentSettings
+    queues: ManageQueues
+    explain: Explain
+    store: Store
+    pages: PageTokens
+    clock: Clock
+    ids: IdSource
+
+
+def last(name: str) -> str:
+    """Return the last segment of a resource name."""
+    return name.rpartition("/")[2]
+
+
+class Methods:
+    """A group of RPCs: translates, calls, translates."""
+
+    def __init__(self, use: UseCases) -> None:
+        self._use = use
+
+    def _page(self, request: Any) -> tuple[int, int, bytes]:
+        query = query_of(request)
+        after = int(self._use.pages.decode(request.page_token, query).get("after", 0))
+        return page_size(request.page_size), after, query
+
+    def _cut(
+        self, rows: list[Any], size: int, query: bytes, key: Callable[[Any], int]
+    ) -> tuple[list[Any], str]:
+        if len(rows) <= size:
+            return rows, ""
+        return rows[:size], self._use.pages.encode({"after": key(rows[size - 1])}, query)
