@@ -86,6 +86,16 @@ async def test_headers_and_addresses_name_no_peer(backend: Backend) -> None:
     assert reason_of(signed) == "PERMISSION_DENIED"
 
 
+async def test_a_certificate_counts_more_than_the_mesh() -> None:
+    """The setting is the suite's: a service that ends TLS itself still knows its peers by their certificates."""
+    async with rpc_harness("probe", PEERS, [PROBE], Probe(who).add, behind_mesh=True) as rpc:
+        stranger = await refusal(rpc.channel("privacy"), "Read", REQUEST, metadata=rpc.token())
+        borrowed = await refusal(rpc.channel("edge"), "Read", REQUEST, metadata=rpc.token(peer="policy"))
+        assert await ask(rpc.channel("edge"), "Open", REQUEST) == ["edge|None|None"]
+
+    assert [reason_of(e) for e in (stranger, borrowed)] == ["PERMISSION_DENIED", "UNAUTHENTICATED"]
+
+
 async def test_without_a_mesh_plain_text_is_for_operators_of_this_machine(backend: Backend) -> None:
     async with rpc_harness("probe", PEERS, [PROBE], Probe(who).add, tls=False, backend=backend) as rpc:
         assert await ask(rpc.channel(), "Open", REQUEST) == ["ops|None|None"]
