@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from services.assignment.domain import rotation
-from services.assignment.domain.eligibility import barred, slots
+from services.assignment.domain.eligibility import Kind, barred, kind_of, slots
 from services.assignment.domain.matching import Matching
 from services.assignment.domain.model import (
     FULL,
@@ -28,18 +28,23 @@ _LOST = {
     Model.ROUND_ROBIN: Code.LOST_ROTATION,
     Model.LEAST_ACTIVE: Code.LOST_LOAD,
     Model.LONGEST_IDLE: Code.LOST_IDLE,
+    Model.SKILLS: Code.LOST_LOAD,
 }
 
 
 def value_order(ticket: Ticket, queue: Queue) -> tuple[object, ...]:
     """Return the key of a ticket: what is most valuable comes first, ties end with the id.
 
-    With SLA: next breach first, tickets without SLA last, by age (the seed's "Use SLA"); without: priority,
+    With SLA: next breach first, tickets without SLA last, by age (the seed's "Use SLA"); with ageing: waiting
+    time, where each step of priority counts for `ageing_seconds` of it (facts: §5.2); without both: priority,
     then oldest.
     """
     if queue.use_sla:
         return (ticket.next_breach_at is None, ticket.next_breach_at or _FAR, ticket.created_at, ticket.id)
-    return (_PRIORITY.get(ticket.priority or "normal", 2), ticket.created_at, ticket.id)
+    step = _PRIORITY.get(ticket.priority or "normal", 2)
+    if queue.ageing_seconds is not None:
+        return (ticket.created_at + timedelta(seconds=step * queue.ageing_seconds), ticket.id)
+    return (step, ticket.created_at, ticket.id)
 
 
 def decide(snapshot: Snapshot) -> Plan:
@@ -47,34 +52,40 @@ def decide(snapshot: Snapshot) -> Plan:
     agents = {a.id: a for a in sorted(snapshot.agents, key=lambda a: a.id)}
     limits = {a.id: slots(a, snapshot.queue) for a in agents.values()}
     order = sorted(snapshot.tickets, key=lambda t: value_order(t, snapshot.queue))
+    if snapshot.queue.closed:
+        return Plan([Decision(t.id, Outcome.QUEUE_CLOSED, rank) for rank, t in enumerate(order, 1)], {})
+    kinds = {t.id: kind_of(t, snapshot.as_of) for t in order}
     free = {i: len(order) if most is None else most for i, (most, _) in limits.items()}
-    bars: dict[int | None, dict[int, Code | None]] = {
-        group: {a.id: barred(a, group, snapshot.queue, snapshot.restrictions) for a in agents.values()}
-        for group in {t.group for t in order}
+    bars: dict[Kind, dict[int, Code | None]] = {
+        kind: {a.id: barred(a, kind, snapshot.queue, snapshot.restrictions) for a in agents.values()}
+        for kind in set(kinds.values())
     }
-    eligible = {g: [i for i, bar in found.items() if bar is None and free[i]] for g, found in bars.items()}
+    eligible = {k: [i for i, bar in found.items() if bar is None and free[i]] for k, found in bars.items()}
     matching = Matching(eligible, free)
-    served = {t.id for t in order if matching.serve(t.group)}
+    served = {t.id for t in order if matching.serve(kinds[t.id])}
     balances = {a.id: a.credit for a in agents.values()}
     room = {a.id: slots(a, snapshot.queue, batch=False)[0] for a in agents.values()}
     taken = dict.fromkeys(agents, 0)
     chosen: dict[int, int] = {}
     for ticket in order:
         if ticket.id in served:
+            kind = kinds[ticket.id]
             chosen[ticket.id] = _choose(
-                ticket, snapshot.queue, agents, eligible[ticket.group], matching, balances, taken, free, room
+                kind, snapshot.queue, agents, eligible[kind], matching, balances, taken, free, room
             )
     codes = _Codes(snapshot.queue, limits, bars, free, dict.fromkeys(agents, 0))
-    decisions = [codes.decision(t, rank, chosen.get(t.id), agents) for rank, t in enumerate(order, 1)]
+    decisions = [
+        codes.decision(t, kinds[t.id], rank, chosen.get(t.id), agents) for rank, t in enumerate(order, 1)
+    ]
     return Plan(decisions, {i: c for i, c in balances.items() if c != agents[i].credit})
 
 
 def _choose(
-    ticket: Ticket,
+    kind: Kind,
     queue: Queue,
     agents: Mapping[int, Agent],
     eligible: Sequence[int],
-    matching: Matching[int | None],
+    matching: Matching[Kind],
     balances: dict[int, int],
     taken: dict[int, int],
     free: Mapping[int, int],
@@ -86,14 +97,14 @@ def _choose(
 
     def preference(agent: int) -> tuple[object, ...]:
         turn = (-balances[agent], agent)
-        if queue.model is Model.LEAST_ACTIVE:
+        if queue.model in (Model.LEAST_ACTIVE, Model.SKILLS):
             return (agents[agent].open_count + taken[agent], *turn)
         if queue.model is Model.LONGEST_IDLE:
             return (taken[agent], agents[agent].last_assigned_at or _NEVER, *turn)
         return turn
 
     for agent in sorted(candidates, key=preference):
-        if matching.settle(ticket.group, agent):
+        if matching.settle(kind, agent):
             rotation.take(balances, agent)
             taken[agent] += 1
             return agent
@@ -107,7 +118,7 @@ class _Codes:
         self,
         queue: Queue,
         limits: Mapping[int, tuple[int | None, Code]],
-        bars: Mapping[int | None, Mapping[int, Code | None]],
+        bars: Mapping[Kind, Mapping[int, Code | None]],
         free: Mapping[int, int],
         used: dict[int, int],
     ) -> None:
@@ -118,21 +129,22 @@ class _Codes:
         self._used = used
 
     def decision(
-        self, ticket: Ticket, rank: int, chosen: int | None, agents: Mapping[int, Agent]
+        self, ticket: Ticket, kind: Kind, rank: int, chosen: int | None, agents: Mapping[int, Agent]
     ) -> Decision:
-        codes = {i: self._code(i, ticket.group, chosen) for i in agents}
+        codes = {i: self._code(i, kind, chosen) for i in agents}
         if chosen is not None:
             self._used[chosen] += 1
             group = ticket.group if ticket.group is not None else min(agents[chosen].groups)
-            return Decision(ticket.id, Outcome.ASSIGNED, rank, chosen, group, codes)
+            outcome = Outcome.ASSIGNED if self._queue.offer_seconds is None else Outcome.OFFERED
+            return Decision(ticket.id, outcome, rank, chosen, group, codes)
         full = any(code in FULL for code in codes.values())
         outcome = Outcome.WAITING_ALL_FULL if full else Outcome.WAITING_NO_ELIGIBLE_AGENT
         return Decision(ticket.id, outcome, rank, codes=codes)
 
-    def _code(self, agent: int, group: int | None, chosen: int | None) -> Code:
+    def _code(self, agent: int, kind: Kind, chosen: int | None) -> Code:
         if agent == chosen:
             return Code.CHOSEN
-        bar = self._bars[group][agent]
+        bar = self._bars[kind][agent]
         if bar is not None:
             return bar
         if not self._free[agent]:

@@ -2,11 +2,49 @@
 
 from __future__ import annotations
 
-from services.assignment.domain.model import Agent, Code, Queue, Restrictions
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.assignment.domain.model import Agent, Code, Queue, Restrictions, Ticket
+
+_ABSENT = {"idle": Code.IDLE, "out_of_office": Code.OUT_OF_OFFICE}
 
 
-def barred(agent: Agent, group: int | None, queue: Queue, restrictions: Restrictions) -> Code | None:
-    """Return why an agent may not take tickets of a group in a queue at all; None when he may."""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What of a ticket decides who may take it: tickets of one kind have the same eligible agents.
+
+    Attributes:
+        group: None = any group.
+        skills: (skill, least level) that are asked for at this instant, in order.
+        declined: in order, so that a kind has one spelling in every process.
+    """
+
+    group: int | None = None
+    skills: tuple[tuple[str, int], ...] = ()
+    declined: tuple[int, ...] = ()
+    dedicated: int | None = None
+
+
+def kind_of(ticket: Ticket, as_of: datetime | None = None) -> Kind:
+    """Return a ticket's kind at an instant.
+
+    A need with `drop_after_seconds` counts while the ticket waited less; at that very second it is gone
+    (facts: §5.6 and decision 20). Without an instant every need counts.
+    """
+    skills = {(n.skill, n.level) for n in ticket.needs if not _dropped(ticket, n.drop_after_seconds, as_of)}
+    return Kind(ticket.group, tuple(sorted(skills)), tuple(sorted(ticket.declined)), ticket.dedicated)
+
+
+def _dropped(ticket: Ticket, after_seconds: int | None, as_of: datetime | None) -> bool:
+    if after_seconds is None or as_of is None:
+        return False
+    return as_of - (ticket.entered_at or ticket.created_at) >= timedelta(seconds=after_seconds)
+
+
+def barred(agent: Agent, kind: Kind, queue: Queue, restrictions: Restrictions) -> Code | None:
+    """Return why an agent may not take tickets of a kind in a queue at all; None when he may."""
+    group = kind.group
     if not agent.active:
         return Code.AGENT_INACTIVE
     if agent.light:
@@ -23,9 +61,26 @@ def barred(agent: Agent, group: int | None, queue: Queue, restrictions: Restrict
         return Code.NOT_IN_GROUP
     if group is None and not agent.groups:
         return Code.NOT_IN_GROUP
+    return _absent(agent) or _unskilled(agent, kind) or _excluded(agent, kind)
+
+
+def _absent(agent: Agent) -> Code | None:
     if agent.status != "online":
-        return Code.STATUS_NOT_ONLINE
-    return None
+        return _ABSENT.get(agent.absence, Code.STATUS_NOT_ONLINE)
+    return Code.OFF_SHIFT if agent.off_shift else None
+
+
+def _excluded(agent: Agent, kind: Kind) -> Code | None:
+    if agent.id in kind.declined:
+        return Code.DECLINED
+    return Code.NOT_DEDICATED if kind.dedicated not in (None, agent.id) else None
+
+
+def _unskilled(agent: Agent, kind: Kind) -> Code | None:
+    held = dict(agent.skills)
+    if any(skill not in held for skill, _ in kind.skills):
+        return Code.MISSING_SKILL
+    return Code.SKILL_LEVEL if any(held[skill] < level for skill, level in kind.skills) else None
 
 
 def slots(agent: Agent, queue: Queue, *, batch: bool = True) -> tuple[int | None, Code]:

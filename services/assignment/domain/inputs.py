@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from services.assignment.domain.model import Agent, Model, Queue, Restrictions, Snapshot, Ticket
+from services.assignment.domain.model import Agent, Model, Need, Queue, Restrictions, Snapshot, Ticket
 
 
 def dump(snapshot: Snapshot) -> str:
@@ -19,6 +19,8 @@ def dump(snapshot: Snapshot) -> str:
         "queue": _plain(snapshot.queue),
         "restrictions": _plain(snapshot.restrictions),
     }
+    if snapshot.as_of is not None:  # snapshots older than this fact keep their text
+        value["as_of"] = snapshot.as_of.isoformat()
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
@@ -40,12 +42,13 @@ def load(text: str) -> Snapshot:
             [Ticket(**_typed(t)) for t in value["tickets"]],
             Queue(**_typed(value["queue"])),
             Restrictions(**_typed(value["restrictions"])),
+            datetime.fromisoformat(value["as_of"]) if "as_of" in value else None,
         )
     except (KeyError, TypeError) as error:
         raise ValueError("not the text of a snapshot") from error
 
 
-def _plain(one: Agent | Ticket | Queue | Restrictions) -> dict[str, Any]:
+def _plain(one: Agent | Ticket | Queue | Restrictions | Need) -> dict[str, Any]:
     """Return the fields that differ from their defaults, in types of JSON."""
     found = {}
     for field in fields(one):
@@ -56,12 +59,18 @@ def _plain(one: Agent | Ticket | Queue | Restrictions) -> dict[str, Any]:
             value = sorted(value)
         elif isinstance(value, datetime):
             value = value.isoformat()
+        elif field.name == "needs":
+            value = [_plain(need) for need in sorted(value, key=repr)]
         found[field.name] = value
     return found
 
 
 def _typed(values: dict[str, Any]) -> dict[str, Any]:
     def typed(name: str, value: Any) -> Any:
+        if name == "needs":
+            return tuple(Need(**need) for need in value)
+        if name == "skills":
+            return tuple((skill, level) for skill, level in value)
         if isinstance(value, list):
             return frozenset(value)
         if name.endswith("_at") and isinstance(value, str):

@@ -17,6 +17,7 @@ class Model(StrEnum):
     ROUND_ROBIN = "round_robin"
     LEAST_ACTIVE = "least_active"
     LONGEST_IDLE = "longest_idle"
+    SKILLS = "skills"
 
 
 class Code(StrEnum):
@@ -29,6 +30,13 @@ class Code(StrEnum):
     NOT_IN_ROTATION = "NOT_IN_ROTATION"
     NOT_IN_GROUP = "NOT_IN_GROUP"
     STATUS_NOT_ONLINE = "STATUS_NOT_ONLINE"
+    IDLE = "IDLE"
+    OUT_OF_OFFICE = "OUT_OF_OFFICE"
+    OFF_SHIFT = "OFF_SHIFT"
+    MISSING_SKILL = "MISSING_SKILL"
+    SKILL_LEVEL = "SKILL_LEVEL"
+    DECLINED = "DECLINED"
+    NOT_DEDICATED = "NOT_DEDICATED"
     INBOX_LIMIT = "INBOX_LIMIT"
     DAILY_LIMIT = "DAILY_LIMIT"
     QUEUE_DAILY_LIMIT = "QUEUE_DAILY_LIMIT"
@@ -50,8 +58,14 @@ class Outcome(StrEnum):
     """What a decision says about a ticket."""
 
     ASSIGNED = "ASSIGNED"
+    OFFERED = "OFFERED"
     WAITING_NO_ELIGIBLE_AGENT = "WAITING_NO_ELIGIBLE_AGENT"
     WAITING_ALL_FULL = "WAITING_ALL_FULL"
+    QUEUE_CLOSED = "QUEUE_CLOSED"
+
+
+GIVEN = frozenset({Outcome.ASSIGNED, Outcome.OFFERED})
+"""Outcomes that give a ticket to an agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,9 @@ class Agent:
         assigned_run: tickets that round robin queues gave him in this run of the minute job (batch size).
         last_assigned_at: None = never.
         credit: turns owed to him, in units of `rotation.TURN`.
+        absence: why he is not online, if we know more than that: idle or out_of_office.
+        off_shift: whether his schedule keeps him from new tickets now.
+        skills: (skill, level), by skill.
     """
 
     id: AgentId
@@ -83,6 +100,23 @@ class Agent:
     daily_limit: int | None = None
     last_assigned_at: datetime | None = None
     credit: int = 0
+    absence: str = ""
+    off_shift: bool = False
+    skills: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A skill that a ticket asks for (facts: §5.6).
+
+    Attributes:
+        level: the least that counts.
+        drop_after_seconds: once the ticket waited that long it is not asked for any more; None = for ever.
+    """
+
+    skill: str
+    level: int = 1
+    drop_after_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +126,10 @@ class Ticket:
     Attributes:
         group: None = any group.
         priority: urgent, high, normal, low or None.
+        entered_at: since when it waits; None = since it was created. A decline does not change it.
+        needs: skills, in order.
+        declined: agents who are not asked again: they declined, or let an offer expire.
+        dedicated: the only agent who may have it; None = anybody.
     """
 
     id: TicketId
@@ -99,6 +137,10 @@ class Ticket:
     group: int | None = None
     priority: str | None = None
     next_breach_at: datetime | None = None
+    entered_at: datetime | None = None
+    needs: tuple[Need, ...] = ()
+    declined: frozenset[AgentId] = frozenset()
+    dedicated: AgentId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +152,9 @@ class Queue:
         batch_size: most tickets per agent and run; round robin of scheduled queues only.
         daily_limit: most tickets of this queue per agent in 12 hours.
         scheduled: False = trigger queue, to which the daily limits do not apply.
+        offer_seconds: how long an agent may think about a ticket; None = it is assigned at once.
+        closed: whether its schedule rests now: nothing is given.
+        ageing_seconds: waiting time that makes up for one step of priority; None = priority always goes first.
     """
 
     id: str
@@ -119,6 +164,9 @@ class Queue:
     batch_size: int | None = None
     daily_limit: int | None = None
     scheduled: bool = True
+    offer_seconds: int | None = None
+    closed: bool = False
+    ageing_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +179,17 @@ class Restrictions:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything a decision looks at."""
+    """Everything a decision looks at.
+
+    Attributes:
+        as_of: the instant; None where nothing depends on it.
+    """
 
     agents: Sequence[Agent]
     tickets: Sequence[Ticket]
     queue: Queue
     restrictions: Restrictions = Restrictions()
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,5 +219,5 @@ class Plan:
 
     @property
     def assigned(self) -> list[Decision]:
-        """The decisions that assign."""
-        return [d for d in self.decisions if d.outcome is Outcome.ASSIGNED]
+        """The decisions that assign, or offer."""
+        return [d for d in self.decisions if d.outcome in GIVEN]

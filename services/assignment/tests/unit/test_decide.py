@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.assignment.domain.decide import decide, value_order
-from services.assignment.domain.eligibility import barred
+from services.assignment.domain.eligibility import Kind, barred
 from services.assignment.domain.model import (
     Agent,
     Code,
@@ -90,7 +90,7 @@ def test_the_first_failing_check_is_the_reason(who: Agent, code: Code | None) ->
     assert (
         barred(
             who,
-            7,
+            Kind(7),
             queue,
             Restrictions(groups=frozenset({9})) if who.id == 5 or who.groups != {7} else Restrictions(),
         )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.assignment.domain.decide import decide, value_order
-from services.assignment.domain.eligibility import barred, slots
+from services.assignment.domain.eligibility import barred, kind_of, slots
 from services.assignment.domain.inputs import digest, dump, load
 from services.assignment.domain.model import FULL, Code, Outcome, Snapshot
 from services.assignment.tests.unit.worlds import snapshots
@@ -57,11 +58,11 @@ def test_no_ticket_waits_beside_an_eligible_agent_with_room_or_a_less_valuable_o
     plan = decide(world)
     got = Counter(d.agent for d in plan.assigned)
     order = {t.id: value_order(t, world.queue) for t in world.tickets}
-    groups = {t.id: t.group for t in world.tickets}
+    kinds = {t.id: kind_of(t, world.as_of) for t in world.tickets}
 
     for waiting in (d for d in plan.decisions if d.agent is None):
         for agent in world.agents:
-            if barred(agent, groups[waiting.ticket], world.queue, world.restrictions) is not None:
+            if barred(agent, kinds[waiting.ticket], world.queue, world.restrictions) is not None:
                 continue
             room = slots(agent, world.queue)[0]
             assert room is not None
@@ -77,13 +78,13 @@ def test_every_ticket_has_one_decision_and_every_agent_one_code_that_explains_it
 
     assert [d.rank for d in plan.decisions] == list(range(1, len(world.tickets) + 1))
     assert sorted(d.ticket for d in plan.decisions) == sorted(t.id for t in world.tickets)
-    groups = {t.id: t.group for t in world.tickets}
+    kinds = {t.id: kind_of(t, world.as_of) for t in world.tickets}
     for decision in plan.decisions:
         assert decision.codes.keys() == {a.id for a in world.agents}
         chosen = [a for a, code in decision.codes.items() if code is Code.CHOSEN]
         assert chosen == ([] if decision.agent is None else [decision.agent])
         for agent in world.agents:
-            bar = barred(agent, groups[decision.ticket], world.queue, world.restrictions)
+            bar = barred(agent, kinds[decision.ticket], world.queue, world.restrictions)
             if bar is not None:
                 assert decision.codes[agent.id] is bar
         full = any(code in FULL for code in decision.codes.values())
@@ -109,7 +110,7 @@ def test_the_same_facts_give_the_same_plan_in_any_order_and_after_being_written_
     agents, tickets = list(world.agents), list(world.tickets)
     dice.shuffle(agents)
     dice.shuffle(tickets)
-    shuffled = Snapshot(agents, tickets, world.queue, world.restrictions)
+    shuffled = replace(world, agents=agents, tickets=tickets)
 
     assert dump(shuffled) == dump(world)
     assert decide(shuffled) == decide(world)

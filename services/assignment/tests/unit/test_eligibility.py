@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from services.assignment.domain.decide import decide
-from services.assignment.domain.eligibility import barred, slots
+from services.assignment.domain.eligibility import Kind, barred, kind_of, slots
 from services.assignment.domain.inputs import load
-from services.assignment.domain.model import Agent, Code, Outcome, Queue, Restrictions, Snapshot, Ticket
+from services.assignment.domain.model import Agent, Code, Need, Outcome, Queue, Restrictions, Snapshot, Ticket
 
 Q = Queue("q", agents=frozenset({1}))
-FREE = Agent(1, frozenset({7}), custom_role_id=3)
+FREE = Agent(1, frozenset({7}), custom_role_id=3, skills=(("fr", 2),))
+ASKED = Kind(7, (("fr", 2),), declined=(4,), dedicated=1)
 ONLY = Restrictions(groups=frozenset({7}), roles=frozenset({3}))
 # Each step breaks one more check; what is broken first in the order of the facts is the reason.
 STEPS: list[tuple[Code, dict[str, Any]]] = [
+    (Code.SKILL_LEVEL, {"skills": (("fr", 1),)}),
+    (Code.MISSING_SKILL, {"skills": (("de", 5),)}),
+    (Code.OFF_SHIFT, {"off_shift": True}),
     (Code.STATUS_NOT_ONLINE, {"status": "away"}),
     (Code.NOT_IN_ROTATION, {"id": 2}),
     (Code.APP_RESTRICTED, {"custom_role_id": None}),
@@ -29,21 +33,48 @@ STEPS: list[tuple[Code, dict[str, Any]]] = [
 
 def test_the_earliest_check_that_fails_is_the_one_reason() -> None:
     agent = FREE
-    assert barred(agent, 7, Q, ONLY) is None
+    assert barred(agent, ASKED, Q, ONLY) is None
+    declined = replace(ASKED, declined=(1, 4), dedicated=4)
+    assert barred(agent, replace(declined, declined=(4,)), Q, ONLY) is Code.NOT_DEDICATED
+    assert barred(agent, declined, Q, ONLY) is Code.DECLINED
 
     for code, change in STEPS:
         agent = replace(agent, **change)
-        assert barred(agent, 7, Q, ONLY) is code
+        assert barred(agent, declined, Q, ONLY) is code
+
+
+@pytest.mark.parametrize(
+    ("absence", "code"),
+    [("", Code.STATUS_NOT_ONLINE), ("idle", Code.IDLE), ("out_of_office", Code.OUT_OF_OFFICE)],
+)
+def test_an_absence_that_we_know_more_of_has_its_own_reason(absence: str, code: Code) -> None:
+    away = replace(FREE, status="away", absence=absence)
+
+    assert barred(away, ASKED, Q, ONLY) is code
+    assert barred(replace(away, status="online"), ASKED, Q, ONLY) is None
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(3599, True), (3600, False), (3601, False)])
+def test_an_optional_skill_is_gone_at_the_very_second(seconds: int, asked: bool) -> None:
+    needs = (Need("de"), Need("fr", 2, drop_after_seconds=3600))
+    created, entered = datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 5, 9, tzinfo=UTC)
+    ticket = Ticket(1, created, 7, entered_at=entered, needs=needs)
+
+    kind = kind_of(ticket, entered + timedelta(seconds=seconds))
+
+    assert kind.skills == ((("de", 1), ("fr", 2)) if asked else (("de", 1),))
+    assert kind_of(replace(ticket, entered_at=None), entered).skills == (("de", 1),)
+    assert kind_of(ticket).skills == (("de", 1), ("fr", 2))
 
 
 def test_the_ticket_s_group_comes_after_the_rotation_and_before_the_status() -> None:
     outside = replace(FREE, groups=frozenset({8}))
 
-    assert barred(outside, 7, Q, Restrictions()) is Code.NOT_IN_GROUP
-    assert barred(replace(outside, status="away"), 7, Q, Restrictions()) is Code.NOT_IN_GROUP
-    assert barred(replace(outside, id=2), 7, Q, Restrictions()) is Code.NOT_IN_ROTATION
-    assert barred(replace(FREE, groups=frozenset()), None, Q, Restrictions()) is Code.NOT_IN_GROUP
-    assert barred(outside, None, Q, Restrictions()) is None
+    assert barred(outside, Kind(7), Q, Restrictions()) is Code.NOT_IN_GROUP
+    assert barred(replace(outside, status="away"), Kind(7), Q, Restrictions()) is Code.NOT_IN_GROUP
+    assert barred(replace(outside, id=2), Kind(7), Q, Restrictions()) is Code.NOT_IN_ROTATION
+    assert barred(replace(FREE, groups=frozenset()), Kind(), Q, Restrictions()) is Code.NOT_IN_GROUP
+    assert barred(outside, Kind(), Q, Restrictions()) is None
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from services.assignment.domain.model import Agent, Model, Queue, Restrictions, Snapshot, Ticket
+from services.assignment.domain.model import Agent, Model, Need, Queue, Restrictions, Snapshot, Ticket
 from services.assignment.domain.rotation import TURN
 
 T0 = datetime(2026, 1, 5, 9, tzinfo=UTC)
 GROUPS = st.integers(1, 4)
 LIMIT = st.none() | st.integers(1, 4)
+SKILLS = st.sampled_from(["de", "fr"])
+NEEDS = st.builds(Need, SKILLS, st.integers(1, 2), st.none() | st.sampled_from([60, 3600]))
 
 
 @st.composite
@@ -32,6 +34,9 @@ def agents(draw: st.DrawFn, number: int) -> Agent:
         daily_limit=draw(LIMIT),
         last_assigned_at=draw(st.none() | st.integers(0, 9).map(lambda h: T0 - timedelta(hours=h))),
         credit=draw(st.integers(-TURN, TURN)),
+        absence=draw(st.sampled_from(["", "idle", "out_of_office"])),
+        off_shift=draw(st.integers(0, 9)) == 0,
+        skills=tuple(sorted(draw(st.dictionaries(SKILLS, st.integers(1, 2))).items())),
     )
 
 
@@ -44,6 +49,10 @@ def tickets(draw: st.DrawFn, number: int) -> Ticket:
         group=draw(st.none() | GROUPS),
         priority=draw(st.sampled_from([None, "low", "normal", "high", "urgent"])),
         next_breach_at=draw(st.none() | st.integers(0, 5).map(lambda m: T0 + timedelta(minutes=m))),
+        entered_at=draw(st.none() | st.integers(0, 5).map(lambda m: T0 + timedelta(minutes=m))),
+        needs=tuple(sorted(draw(st.just(set()) | st.sets(NEEDS, max_size=2)), key=repr)),
+        declined=frozenset(draw(st.just(set()) | st.sets(st.integers(1, 6), max_size=2))),
+        dedicated=draw(st.sampled_from([None, None, None, 1, 2])),
     )
 
 
@@ -61,9 +70,12 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         batch_size=draw(LIMIT),
         daily_limit=draw(LIMIT),
         scheduled=draw(st.booleans()),
+        offer_seconds=draw(st.sampled_from([None, 30])),
+        ageing_seconds=draw(st.sampled_from([None, 0, 60, 3600])),
     )
     restrictions = Restrictions(
         frozenset(draw(st.just(set()) | st.sets(GROUPS, max_size=2))),
         frozenset(draw(st.just(set()) | st.sets(st.integers(1, 2), max_size=1))),
     )
-    return Snapshot(people, waiting, queue, restrictions)
+    as_of = draw(st.none() | st.integers(0, 120).map(lambda m: T0 + timedelta(minutes=m)))
+    return Snapshot(people, waiting, queue, restrictions, as_of)
