@@ -125,8 +125,11 @@ async def _body(request: Request) -> Row:
     raw = await request.body()
     if not raw:
         return {}
-    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    kind = request.headers.get("content-type", "")
+    if kind.startswith("application/x-www-form-urlencoded"):
         return dict(await request.form())
+    if kind and "json" not in kind:  # a file
+        return {}
     try:
         parsed = json.loads(raw)
     except ValueError:

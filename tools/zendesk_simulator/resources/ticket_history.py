@@ -8,6 +8,7 @@ from typing import Any
 
 from tools.zendesk_simulator.clock import stamp
 from tools.zendesk_simulator.errors import invalid
+from tools.zendesk_simulator.resources.attachments import taken
 from tools.zendesk_simulator.state import Account, Row
 
 MOST_COMMENTS = 5000
@@ -38,7 +39,7 @@ def add_comment(account: Account, ticket: Row, given: Row, author: int | None) -
         or f'<div class="zd-comment" dir="auto"><p>{html.escape(text)}</p></div>',
         "plain_body": text,
         "public": bool(given.get("public", ticket["is_public"])),
-        "attachments": [],
+        "attachments": taken(account, given["uploads"]) if given.get("uploads") else [],
         "audit_id": None,
         "created_at": stamp(account.now()),
         "via": {"channel": "api", "source": {"from": {}, "to": {}, "rel": None}},

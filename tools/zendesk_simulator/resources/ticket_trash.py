@@ -50,7 +50,9 @@ def scrub(account: Account, row: Row) -> None:
         "follower_ids": [],
         "email_cc_ids": [],
     }
-    account.comments.pop(row["id"], None)
+    for comment in account.comments.pop(row["id"], []):
+        for attachment in comment["attachments"]:
+            account.tables["attachments"].pop(attachment["id"], None)
     account.audits.pop(row["id"], None)
     account.tables["ticket_values"].pop(row["id"], None)
     account.tables["sla_states"].pop(row["id"], None)
