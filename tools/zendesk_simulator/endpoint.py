@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
+from hashlib import blake2b
 from typing import Any
 from uuid import uuid4
 
@@ -157,6 +158,14 @@ def endpoint(
         method, where = request.method, request.scope["path"].removeprefix("/api/v2/").lstrip("/")
         headers = {"x-request-id": str(uuid4()), "date": format_datetime(account.now(), usegmt=True)}
         account.counts[f"{method} {path}"] += 1
+        answer = await handled(request, account, method, where, headers)
+        told = {"at": headers["date"], "method": method, "path": where, "status": answer.status_code}
+        account.requests.append(told)
+        return answer
+
+    async def handled(
+        request: Request, account: Account, method: str, where: str, headers: dict[str, str]
+    ) -> Response:
         try:
             await break_before(account.faults, method, where)
             user, token = None, None
@@ -206,7 +215,9 @@ def _answer(result: Any, headers: dict[str, str]) -> Response:
         if isinstance(first, dict) and "url" in first:
             headers["location"] = first["url"]
     headers["cache-control"] = "max-age=0, private, must-revalidate"
-    return JSONResponse(value, status, headers=headers, media_type="application/json; charset=utf-8")
+    answer = JSONResponse(value, status, headers=headers, media_type="application/json; charset=utf-8")
+    answer.headers["etag"] = f'W/"{blake2b(answer.body, digest_size=16).hexdigest()}"'
+    return answer
 
 
 def _refuse(refusal: Refusal, headers: dict[str, str]) -> Response:

@@ -283,3 +283,21 @@ async def test_a_key_that_was_used_with_another_body_is_refused(machine: Machine
     assert [r.headers.get("x-idempotency-lookup") for r in (first, again)] == ["miss", "hit"]
     assert first.json()["ticket"]["id"] == again.json()["ticket"]["id"]
     assert (other.status_code, other.json()["error"]) == (400, "IdempotentRequestError")
+
+
+async def test_answers_carry_the_live_services_headers(machine: Machine) -> None:
+    body = {"ticket": {**COMMENT, "subject": "x"}}
+    made = await machine.call("POST", "tickets", body)
+    shown, again = await machine.call("GET", "tickets/1"), await machine.call("GET", "tickets/1")
+
+    assert (
+        made.headers["location"]
+        == made.json()["ticket"]["url"]
+        == "https://acme.zendesk.com/api/v2/tickets/1.json"
+    )
+    assert shown.headers["content-type"] == "application/json; charset=utf-8"
+    assert shown.headers["cache-control"] == "max-age=0, private, must-revalidate"
+    assert shown.headers["x-zendesk-api-version"] == "v2"
+    assert shown.headers["etag"].startswith('W/"')
+    assert shown.headers["etag"] == again.headers["etag"] != made.headers["etag"]
+    assert shown.headers["x-request-id"] != again.headers["x-request-id"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tools.zendesk_simulator.tests.strangers.running import AGENT, ASKER, SUPPORT, Account
@@ -172,3 +174,34 @@ def test_the_trash_empties_itself_after_thirty_days(account: Account, zenpy: Zen
     account.advance(days=2)
 
     assert list(zenpy.tickets.deleted()) == []
+
+
+def test_files_metrics_incidents_and_recent_ones(account: Account, zenpy: Zenpy, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"what happened")
+    upload = zenpy.attachments.upload(str(tmp_path / "a.txt"), target_name="a.txt", content_type="text/plain")
+    problem = zenpy.tickets.create(
+        Ticket(
+            subject="P",
+            type="problem",
+            requester_id=ASKER,
+            comment=Comment(body="see", uploads=[upload.token]),
+        )
+    ).ticket
+    incident = zenpy.tickets.create(_ticket(type="incident", problem_id=problem.id)).ticket
+
+    (comment,) = zenpy.tickets.comments(problem)
+    (attachment,) = comment.attachments
+    assert attachment.file_name == "a.txt"
+    stored = zenpy.attachments.download(attachment.id, str(tmp_path / "b.txt"))
+    assert Path(stored).read_bytes() == b"what happened"
+    zenpy.attachments.redact(problem, comment, attachment.id)
+    (comment,) = zenpy.tickets.comments(problem)
+    assert comment.attachments[0].file_name == "redacted.txt"
+
+    assert [t.id for t in zenpy.tickets.incidents(problem)] == [incident.id]
+    assert {t.id for t in zenpy.tickets.recent()} == {problem.id, incident.id}
+    assert zenpy.tickets.metrics(problem).replies == 0
+    imported = zenpy.ticket_import.create(
+        Ticket(subject="old", requester_id=ASKER, created_at="2020-01-01T00:00:00Z", description="d")
+    )
+    assert zenpy.tickets(id=imported.id).created_at == "2020-01-01T00:00:00Z"
