@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from libs.rpc.backends import Backend, BackendError, prepare_loop
+from libs.rpc.call import BREATH, Call
 from libs.rpc.server import Limits, build_server
 from libs.rpc.tests import probe
 from libs.rpc.tests.probe import EACH_KIND, MINE, Probe, Request, Response, ask, calling
@@ -52,6 +53,36 @@ async def test_slow_readers_leave_threads_to_the_others() -> None:
         assert await ask(rpc.channel(), "Read", Request(parent=MINE), metadata=rpc.token()) == ["done"]
         for call in calls:
             call.cancel()
+
+
+class _Gone:
+    """A context as the native backend's is once the caller is gone: `write` neither waits nor complains."""
+
+    async def write(self, message: bytes) -> None:
+        """Drop it."""
+
+
+async def test_a_generator_that_never_waits_hears_that_it_was_cancelled() -> None:
+    made = 0
+    closed = False
+
+    async def pour(request: Any, context: Any) -> AsyncIterator[bytes]:
+        nonlocal made, closed
+        try:
+            for made in range(1, 100_000):  # noqa: B007 - read outside
+                yield b"more"
+        finally:
+            closed = True
+
+    handler: Any = grpc.unary_stream_rpc_method_handler(pour, lambda raw: raw, lambda answer: answer)
+    gone: Any = _Gone()
+    serving = asyncio.create_task(Call("/a/b", gone, handler, b"").serve())
+    asyncio.get_running_loop().call_soon(serving.cancel)  # in the turn after the first messages
+    await asyncio.wait([serving])
+
+    assert serving.cancelled()
+    assert closed
+    assert made <= 2 * BREATH
 
 
 async def test_the_native_backend_serves_one_message_itself_and_leaves_streams_of_requests_to_grpcio() -> (
