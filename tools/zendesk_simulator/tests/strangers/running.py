@@ -18,11 +18,12 @@ from tools.zendesk_simulator.server import build_app
 from tools.zendesk_simulator.state import World
 from tools.zendesk_simulator.tests.strangers.the_zenpy import HTTPAdapter, Zenpy, requests
 
-START = datetime.now(UTC).replace(microsecond=0) - timedelta(days=30)
+START = datetime.now(UTC).replace(microsecond=0) - timedelta(days=400)
 """In the past: zenpy asks for no page of an export that ends within five minutes of the machine's time."""
 ADMIN, AGENT, OTHER, ASKER, SECOND_ASKER = 1, 2, 3, 10, 11
 SUPPORT, BILLING = 20, 21
-JOB_SECONDS = 5.0
+JOB_SECONDS = 60.0
+"""So long that a slow machine does not finish a job by itself."""
 
 
 def account_spec(subdomain: str) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def test_views(account: Account, generated: Generated) -> None:
     rows = api.views.execute_view(view_id=view.id).result.rows
     assert len(rows) == 12
     assert api.views.get_view_count(view_id=view.id).view_count.value is None
-    account.advance(hours=1)
+    account.advance(hours=11)
     assert api.views.get_view_counts(ids=str(view.id)).view_counts[0].value == 12
     assert generated.sending(view=body).views.preview_count().view_count.value == 12
     assert len(generated.sending(view=body).views.preview_views().result.rows) == 12

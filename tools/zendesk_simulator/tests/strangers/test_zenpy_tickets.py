@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.zendesk_simulator.tests.strangers.running import AGENT, ASKER, SUPPORT, Account
+from tools.zendesk_simulator.tests.strangers.running import AGENT, ASKER, JOB_SECONDS, SUPPORT, Account
 from tools.zendesk_simulator.tests.strangers.the_zenpy import (
     APIException,
     Comment,
@@ -71,7 +71,7 @@ def test_lists_walk_over_all_cursor_pages(zenpy: Zenpy, account: Account) -> Non
 def test_many_at_once_are_jobs(account: Account, zenpy: Zenpy) -> None:
     job = zenpy.tickets.create([_ticket(f"T{n}") for n in range(3)])
     assert (job.status, job.results) == ("queued", None)
-    account.advance(seconds=3)
+    account.advance(seconds=0.7 * JOB_SECONDS)
     assert zenpy.job_status(id=job.id).status == "working"
     account.finish_jobs()
     job = zenpy.job_status(id=job.id)
@@ -99,7 +99,7 @@ def test_many_at_once_are_jobs(account: Account, zenpy: Zenpy) -> None:
 def test_a_bulk_update_is_safe_against_the_time_of_queuing(account: Account, zenpy: Zenpy) -> None:
     (first, second) = account.play(create=[{"requester_id": ASKER}, {"requester_id": ASKER}])
     job = zenpy.tickets.update([Ticket(id=first, priority="low"), Ticket(id=second, priority="low")])
-    account.advance(seconds=3)
+    account.advance(seconds=0.7 * JOB_SECONDS)
     zenpy.tickets.update(Ticket(id=second, priority="urgent"))
     account.finish_jobs()
 
