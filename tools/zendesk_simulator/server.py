@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tools.zendesk_simulator.control import Control
 from tools.zendesk_simulator.delivery import Dispatcher
 from tools.zendesk_simulator.routes import ROUTES, unknown
+from tools.zendesk_simulator.routing import WordRouter
 from tools.zendesk_simulator.state import World
 
 _PREFIX = re.compile(r"/_accounts/([a-z0-9-]+)(/.*)")
@@ -58,6 +59,7 @@ def build_app(world: World) -> Starlette:
         await dispatcher.stop()
 
     routes = [*Control(world, dispatcher).routes(), *ROUTES]
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: unknown, 405: unknown})
+    app = Starlette(exception_handlers={404: unknown, 405: unknown})
+    app.router = WordRouter(routes, lifespan)
     app.add_middleware(_Accounts, world=world, dispatcher=dispatcher)
     return app
