@@ -18,6 +18,8 @@ UserId = NewType("UserId", int)
 """A Zendesk user id: agent, admin or end user."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
+"""Two digits at once: an id is made for every decision that is logged."""
 
 
 class IdSource(Protocol):
@@ -29,11 +31,13 @@ class IdSource(Protocol):
 
 
 def _encode(value: int, length: int) -> str:
-    digits = []
-    for _ in range(length):
-        value, rest = divmod(value, 32)
-        digits.append(_ALPHABET[rest])
-    return "".join(reversed(digits))
+    """Return the lowest digits of a number; `length` is even."""
+    pairs = []
+    for _ in range(length // 2):
+        pairs.append(_PAIRS[value & 1023])
+        value >>= 10
+    pairs.reverse()
+    return "".join(pairs)
 
 
 class RandomIds:
@@ -44,7 +48,7 @@ class RandomIds:
 
     def new(self, prefix: str) -> str:
         milliseconds = int(self._clock.now().timestamp() * 1000)
-        return f"{prefix}-{_encode(milliseconds, 10)}{_encode(secrets.randbits(80), 16)}"
+        return f"{prefix}-{_encode(milliseconds << 80 | secrets.randbits(80), 26)}"
 
 
 class CountingIds:

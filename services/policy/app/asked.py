@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from libs.decision.decide import NOTHING_GIVEN, Given
 from libs.decision.rows import User
@@ -31,6 +32,9 @@ class Freshness:
     now: float | None = None
 
 
+PRESENT = Freshness()
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What every question about rights is asked with.
@@ -43,7 +47,7 @@ class Asked:
     """
 
     acting: User | None = None
-    freshness: Freshness = Freshness()
+    freshness: Freshness = PRESENT
     caller: str = ""
     trace: str = ""
 
@@ -57,8 +61,7 @@ class Asked:
         return replace(known, role=self.acting.role, custom_role_id=self.acting.custom_role_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """May this user do this to this record?
 
     Attributes:

@@ -57,8 +57,25 @@ class Check:
                 for one, name in zip(decided, names, strict=True)
             ]
         )
+        at = self._clock.now()
         rows = [
-            self._row(basis, asked, question, name, one, log_id, spent_us)
+            LogRow(
+                log_id,
+                at,
+                question.user,
+                question.action,
+                name,
+                question.record,
+                one.allowed,
+                one.reason,
+                basis.revision,
+                asked.caller,
+                one.row,
+                one.relationship,
+                asked.trace,
+                spent_us,
+                basis.lag_ms,
+            )
             for question, name, one, log_id in zip(questions, names, decided, ids, strict=True)
             if log_id
         ]
@@ -78,34 +95,6 @@ class Check:
         if len(logged) == 1:
             return [call]
         return [f"{call}-{place:05d}" if wanted else "" for place, wanted in enumerate(logged)]
-
-    def _row(
-        self,
-        basis: Basis,
-        asked: Asked,
-        question: Question,
-        type_name: str,
-        decided: Decided,
-        log_id: str,
-        spent_us: int,
-    ) -> LogRow:
-        return LogRow(
-            log_id,
-            self._clock.now(),
-            question.user,
-            question.action,
-            type_name,
-            question.record,
-            decided.allowed,
-            decided.reason,
-            basis.revision,
-            asked.caller,
-            decided.row,
-            decided.relationship,
-            asked.trace,
-            spent_us,
-            basis.lag_ms,
-        )
 
     async def _keep(self, account: AccountId, rows: Sequence[LogRow], audited: Collection[str]) -> bool:
         """Hand rows to the log; False when those of audited types could not be written."""

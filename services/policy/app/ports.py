@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from libs.db.requests import Requests
 from libs.decision.decide import Decided
@@ -29,8 +29,7 @@ ObjectKey = tuple[str, str]
 """Type and id of an object record."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogRow:
+class LogRow(NamedTuple):
     """One logged decision. Ids only.
 
     Attributes:
@@ -313,8 +312,7 @@ class Store(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A decision, with what it was made on.
 
     Attributes:

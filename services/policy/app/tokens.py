@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import os
@@ -13,6 +14,7 @@ from libs.kernel.ids import AccountId
 
 _TOKEN = re.compile(r"zt2\.(0|[1-9][0-9]{0,17})\.([A-Za-z0-9_-]{22})", re.ASCII)
 _MAC_BYTES = 16
+_REMEMBERED = 4096
 
 
 class ConsistencyTokens:
@@ -26,6 +28,8 @@ class ConsistencyTokens:
 
     def __init__(self, key: bytes | None = None) -> None:
         self._key = hashlib.sha256(b"consistency tokens" + (key or os.urandom(32))).digest()
+        # every answer carries the token of its revision, which is the same until the next write
+        self._mac = functools.lru_cache(_REMEMBERED)(self._new_mac)
 
     def token(self, account: AccountId, revision: int) -> str:
         """Return the token of a revision."""
@@ -43,6 +47,6 @@ class ConsistencyTokens:
             raise InvalidRequestError(f"`{field}` {fault.description}", violations=[fault])
         return int(found[1])
 
-    def _mac(self, account: AccountId, revision: int) -> str:
+    def _new_mac(self, account: AccountId, revision: int) -> str:
         mac = hmac.digest(self._key, f"{account}\0{revision}".encode(), "sha256")[:_MAC_BYTES]
         return base64.urlsafe_b64encode(mac).decode().rstrip("=")

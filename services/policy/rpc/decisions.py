@@ -10,7 +10,7 @@ from libs.rpc.pages import page_size, query_of
 from services.policy.app.list_everything_of import START, shown
 from services.policy.app.ports import Answer
 from services.policy.rpc.callers import question_of, require_admin, subject_of
-from services.policy.rpc.mapping import FROM_ACTION, decided_message, logged_message, tried_messages
+from services.policy.rpc.mapping import FROM_ACTION, logged_message, tried_messages, write_decided
 from services.policy.rpc.use_cases import Methods
 from setlist.policy.v1 import policy_resources_pb2 as resources
 from setlist.policy.v1 import policy_service_pb2 as messages
@@ -22,43 +22,43 @@ class DecisionMethods(Methods):
     async def CheckPermission(
         self, request: messages.CheckPermissionRequest, context: Any
     ) -> messages.CheckPermissionResponse:
-        answer = await self._one(request)
-        return messages.CheckPermissionResponse(decided=self._decided(account_of(request.parent), answer))
+        account, answer = await self._one(request)
+        response = messages.CheckPermissionResponse()
+        write_decided(response.decided, answer, self._token(account, answer.revision))
+        return response
 
     async def ExplainDecision(
         self, request: messages.ExplainDecisionRequest, context: Any
     ) -> messages.ExplainDecisionResponse:
-        answer = await self._one(request, explain=True)
-        return messages.ExplainDecisionResponse(
-            decided=self._decided(account_of(request.parent), answer), tried=tried_messages(answer)
-        )
+        account, answer = await self._one(request, explain=True)
+        response = messages.ExplainDecisionResponse(tried=tried_messages(answer))
+        write_decided(response.decided, answer, self._token(account, answer.revision))
+        return response
 
-    async def _one(self, request: Any, *, explain: bool = False) -> Answer:
+    async def _one(self, request: Any, *, explain: bool = False) -> tuple[AccountId, Answer]:
         account = account_of(request.parent)
         asked = self._asked(account, request.consistency)
         (answer,) = await self._use.check(account, [question_of(request)], asked, explain=explain)
-        return answer
-
-    def _decided(self, account: AccountId, answer: Answer) -> resources.Decided:
-        return decided_message(answer, self._token(account, answer.revision))
+        return account, answer
 
     async def BatchCheckPermissions(
         self, request: messages.BatchCheckPermissionsRequest, context: Any
     ) -> messages.BatchCheckPermissionsResponse:
         account = account_of(request.parent)
         asked = self._asked(account, request.consistency)
-        answers, questions, places = [messages.Answer() for _ in request.questions], [], []
+        response, questions, places = messages.BatchCheckPermissionsResponse(), [], []
         for place, given in enumerate(request.questions):
+            one = response.answers.add()
             try:
                 questions.append(question_of(given))
                 places.append(place)
             except SetlistError as error:
-                answers[place].error = f"{error.reason}: {error.message}"
+                one.error = f"{error.reason}: {error.message}"
         decided = await self._use.check(account, questions, asked)
         token = self._token(account, decided[0].revision) if decided else ""
         for place, answer in zip(places, decided, strict=True):
-            answers[place].decided.CopyFrom(decided_message(answer, token))
-        return messages.BatchCheckPermissionsResponse(answers=answers)
+            write_decided(response.answers[place].decided, answer, token)
+        return response
 
     async def LookupActions(
         self, request: messages.LookupActionsRequest, context: Any

@@ -162,21 +162,21 @@ def relationship_message(parent: str, row: RelationshipRow) -> resources.Relatio
     )
 
 
-def decided_message(answer: Answer, token: str) -> resources.Decided:
-    """Return a decision as a message."""
+def write_decided(message: resources.Decided, answer: Answer, token: str) -> None:
+    """Write a decision into the message of an answer; what is made elsewhere would be copied into it."""
     decided = answer.decided
-    return resources.Decided(
-        allowed=decided.allowed,
-        reason=decided.reason,
-        relationship=decided.relationship,
-        revision=answer.revision,
-        row=decided.row,
-        path=decided.path,
-        failed_conditions=decided.failed,
-        decision_id=answer.decision_id,
-        token=token,
-        history_redacted=answer.redacted,
-    )
+    message.allowed = decided.allowed
+    message.reason = decided.reason
+    message.relationship = decided.relationship
+    message.revision = answer.revision
+    message.row = decided.row
+    if decided.path:
+        message.path.extend(decided.path)
+    if decided.failed:
+        message.failed_conditions.extend(decided.failed)
+    message.decision_id = answer.decision_id
+    message.token = token
+    message.history_redacted = answer.redacted
 
 
 def tried_messages(answer: Answer) -> list[resources.TriedRule]:

@@ -15,7 +15,7 @@ from libs.kernel.errors import FieldViolation, InvalidRequestError
 from libs.kernel.ids import AccountId, IdSource
 from libs.rpc.identity import current_caller
 from libs.rpc.pages import PageTokens
-from services.policy.app.asked import Asked, Freshness
+from services.policy.app.asked import PRESENT, Asked, Freshness
 from services.policy.app.basis import Bases
 from services.policy.app.check import Check
 from services.policy.app.decision_log import DecisionLog
@@ -151,6 +151,8 @@ class Methods:
         Raises:
             InvalidRequestError: a token that is none, or more than one wish at once.
         """
+        if not given.ListFields():
+            return PRESENT
         at_least = self._use.tokens.revision(account, given.at_least) if given.at_least else 0
         wishes = [bool(at_least), given.fully, bool(given.exact_revision), given.HasField("exact_time")]
         if sum(wishes) > 1:

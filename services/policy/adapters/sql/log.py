@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,18 +33,28 @@ _COLUMNS = {
     "lag_ms": "bigint",
 }
 _INSERT = (
-    f"INSERT INTO decision_log ({', '.join(_COLUMNS)}) SELECT * FROM unnest("  # noqa: S608 - names of ours
-    + ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _COLUMNS.items())
-    + ") ON CONFLICT DO NOTHING"
+    f"INSERT INTO decision_log ({', '.join(_COLUMNS)}) SELECT "  # noqa: S608 - names of ours
+    + ", ".join(f"CAST({name} AS {kind})" for name, kind in _COLUMNS.items())
+    + " FROM ROWS FROM ("
+    + ", ".join(f"json_array_elements_text(CAST(:{name} AS json))" for name in _COLUMNS)
+    + f") AS r ({', '.join(_COLUMNS)}) ON CONFLICT DO NOTHING"
 )
+_fields = attrgetter(*list(_COLUMNS)[1:])
 
 
 async def keep_decisions(connection: AsyncConnection, rows: Sequence[tuple[AccountId, LogRow]]) -> None:
-    """Insert decisions of any accounts."""
+    """Insert decisions of any accounts.
+
+    One JSON array per column: the driver's own arrays are made in Python and cost five times as much.
+    """
     if not rows:
         return
-    values: dict[str, list[Any]] = {name: [getattr(r, name) for _, r in rows] for name in list(_COLUMNS)[1:]}
-    await connection.execute(text(_INSERT), {"account": [account for account, _ in rows], **values})
+    columns = [[account for account, _ in rows], *zip(*(_fields(row) for _, row in rows), strict=True)]
+    values = {
+        name: json.dumps(column, default=datetime.isoformat)
+        for name, column in zip(_COLUMNS, columns, strict=True)
+    }
+    await connection.execute(text(_INSERT), values)
 
 
 class SqlLog(Rows):

@@ -218,7 +218,7 @@ async def test_the_log_is_kept_once_and_read_from_the_newest(world: World) -> No
     rows = [logged(1), logged(2), logged(None), logged(1)]
     await world.store.log([])
     await world.store.log([(world.account, row) for row in rows])
-    await world.store.log([(world.account, replace(rows[0], allowed=False)), (AccountId("acc-x"), rows[0])])
+    await world.store.log([(world.account, rows[0]._replace(allowed=False)), (AccountId("acc-x"), rows[0])])
 
     async with world.store.snapshot(world.account) as tx:
         assert await tx.logged("", 10, None) == rows[::-1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +118,7 @@ class Reader:
         assert found, f"what is `{text}`?"
         user, action, record, context, answer, reason = found.groups()
         given = Given(context=json.loads(context)) if context else Given()
-        question = replace(Question(int(user), action, "product", record or ""), given=given)
+        question = Question(int(user), action, "product", record or "", given=given)
         (told,) = await self.world.use.check(
             self.world.account, [question], Asked(freshness=freshness), explain=True
         )
