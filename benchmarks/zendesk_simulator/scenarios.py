@@ -67,7 +67,7 @@ class Asks:
     def search(self) -> Ask:
         """The new tickets of a group."""
         group = 100 + self._dice.randrange(GROUPS)
-        return Ask("GET", f"/api/v2/search.json?query=type:ticket%20status:new%20group_id:{group}")
+        return Ask("GET", f"/api/v2/search.json?query=type:ticket%20status:new%20group:{group}")
 
     def export(self) -> Ask:
         """A page of the incremental export."""
