@@ -58,7 +58,10 @@ def run(
         began = time.perf_counter()
         server.fill(tickets, waiting)
         seconds = time.perf_counter() - began
-        print(f"{tickets} tickets made in {seconds:.1f} s, {server.resident_megabytes():.0f} MB resident", flush=True)
+        print(
+            f"{tickets} tickets made in {seconds:.1f} s, {server.resident_megabytes():.0f} MB resident",
+            flush=True,
+        )
         known = scenarios(server)
         if unknown := set(only or ()) - set(known):
             print(f"no scenario `{unknown.pop()}`: choose of {', '.join(known)}", file=sys.stderr)

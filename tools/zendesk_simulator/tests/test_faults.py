@@ -20,7 +20,11 @@ async def test_a_storm_of_429_carries_retry_after_and_ends(machine: Machine) -> 
 
     answers = [await machine.call("GET", "groups", token=token) for _ in range(3)]
 
-    assert [(a.status_code, a.headers.get("retry-after")) for a in answers] == [(429, "7"), (429, "7"), (200, None)]
+    assert [(a.status_code, a.headers.get("retry-after")) for a in answers] == [
+        (429, "7"),
+        (429, "7"),
+        (200, None),
+    ]
     await machine.fault("rate_limit", retry_after=None, times=1)
     bare = await machine.call("GET", "groups", token=token)
     assert (bare.status_code, bare.headers.get("retry-after")) == (429, None)

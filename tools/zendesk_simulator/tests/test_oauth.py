@@ -151,7 +151,9 @@ async def test_a_refresh_kills_the_old_pair_at_once(machine: Machine) -> None:
     assert (await machine.call("GET", "groups", token=new.json()["access_token"])).status_code == 200
 
 
-async def test_a_refresh_token_is_bound_to_its_client_and_a_wrong_one_does_not_kill_it(machine: Machine) -> None:
+async def test_a_refresh_token_is_bound_to_its_client_and_a_wrong_one_does_not_kill_it(
+    machine: Machine,
+) -> None:
     old = await pair(machine)
 
     stolen = await refreshed(machine, old["refresh_token"], client_id="page", client_secret=None)
@@ -267,7 +269,13 @@ async def test_an_admin_makes_a_token_that_never_expires(machine: Machine) -> No
 
 
 async def test_clients_show_their_secret_once(machine: Machine) -> None:
-    body = {"client": {"name": "Ours", "identifier": "ours", "redirect_uri": "https://a.example\nhttps://b.example"}}
+    body = {
+        "client": {
+            "name": "Ours",
+            "identifier": "ours",
+            "redirect_uri": "https://a.example\nhttps://b.example",
+        }
+    }
     made = await machine.call("POST", "oauth/clients", body)
     assert made.status_code == 201
     client = made.json()["client"]
