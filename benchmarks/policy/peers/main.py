@@ -8,6 +8,7 @@ JSON, …]}` is answered with `{"encoded": [base64, …]}`, and `{"decode": [bas
 [[allowed, …], …]}`.
 """
 
+import argparse
 import base64
 import json
 import sys
@@ -64,4 +65,9 @@ def _say(answer: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    {"cedar": cedar, "cerbos": cerbos}[sys.argv[1]]()
+    peers = {"cedar": cedar, "cerbos": cerbos}
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("peer", choices=peers)
+    peers[parser.parse_args().peer]()
