@@ -67,6 +67,10 @@ class _Loaded:
     state: State = field(default_factory=lambda: State(-1))
     settings: AccountSettings = field(default_factory=AccountSettings)
     confirmed: float = float("-inf")
+    """When it was the present; taken back by a notice."""
+    seen: float = float("-inf")
+    """The same; a notice leaves it."""
+    heard: float = float("-inf")
     used: float = 0.0
     large_until: float = float("-inf")
     reading: asyncio.Task[None] | None = None
@@ -98,7 +102,7 @@ class Engine:
             DependencyUnavailableError: the database cannot confirm the state.
         """
         began = self._monotonic()
-        loaded = self._accounts.setdefault(account, _Loaded())
+        loaded = self._loaded(account)
         loaded.used = began
         if freshness.fully:
             await self._read_since(account, loaded, began)
@@ -108,12 +112,18 @@ class Engine:
                 await self._read_since(account, loaded, began)
         if loaded.state.revision < freshness.at_least:
             raise RevisionUnknownError("the token names a write that is not in the database")
-        lag = max(0.0, self._monotonic() - loaded.confirmed)
+        lag = max(0.0, self._monotonic() - loaded.seen)
         return Current(loaded.snapshot, loaded.state, loaded.settings, lag)
+
+    def _loaded(self, account: AccountId) -> _Loaded:
+        loaded = self._accounts.get(account)
+        if loaded is None:  # not `setdefault`: it would make one for every check
+            loaded = self._accounts[account] = _Loaded()
+        return loaded
 
     async def wait(self, account: AccountId, revision: int, seconds: float) -> bool:
         """Wait until an account is beyond a revision; False when it is not in time."""
-        loaded = self._accounts.setdefault(account, _Loaded())
+        loaded = self._loaded(account)
         loaded.used = self._monotonic()
         if loaded.state.revision > revision:
             return True
@@ -132,7 +142,7 @@ class Engine:
         """
         for account in [AccountId(payload)] if payload else list(self._accounts):
             if (loaded := self._accounts.get(account)) is not None:
-                loaded.confirmed = float("-inf")
+                loaded.confirmed, loaded.heard = float("-inf"), self._monotonic()
                 if loaded.reading is not None:
                     loaded.reading_since = float("-inf")  # it may have begun before the commit
                 else:
@@ -155,7 +165,9 @@ class Engine:
         present = await self._store.revisions(list(self._accounts))
         for account, loaded in list(self._accounts.items()):
             if present.get(account, 0) == loaded.state.revision:
-                loaded.confirmed = max(loaded.confirmed, began)
+                loaded.seen = max(loaded.seen, began)
+                if loaded.heard < began:  # else the counter may have been read before that write
+                    loaded.confirmed = max(loaded.confirmed, began)
             elif loaded.state.revision >= 0 and loaded.reading is None:
                 self._begin(account, loaded)
 
@@ -173,10 +185,12 @@ class Engine:
     def _begin(self, account: AccountId, loaded: _Loaded) -> None:
         if loaded.reading is None:
             loaded.reading_since = self._monotonic()
-            loaded.reading = asyncio.create_task(self._read(account, loaded), name="policy read")
+            loaded.reading = asyncio.create_task(
+                self._read(account, loaded, loaded.reading_since), name="policy read"
+            )
             loaded.reading.add_done_callback(_retrieved)
 
-    async def _read(self, account: AccountId, loaded: _Loaded) -> None:
+    async def _read(self, account: AccountId, loaded: _Loaded, began: float) -> None:
         try:
             async with self._store.snapshot(account) as tx:
                 state = await tx.state()
@@ -186,6 +200,7 @@ class Engine:
                     loaded.state = state
                     loaded.rose.set()
                     loaded.rose = asyncio.Event()
+            loaded.seen = max(loaded.seen, began)
             loaded.confirmed = max(loaded.confirmed, loaded.reading_since)
         finally:
             loaded.reading = None

@@ -19,17 +19,24 @@ class Line:
 
     Attributes:
         snapshots: reads that were begun.
-        held: reads that see the database as it was when they began, and that go on when `gate` is set.
+        gate: reads go on when it is set, and see the database as it was when they began.
+        polled: the same for the counters of revisions.
         cut: nothing gets through.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.snapshots = 0
-        self.held = asyncio.Semaphore(0)
+        self._held = asyncio.Semaphore(0)
         self.gate = asyncio.Event()
         self.gate.set()
+        self.polled = asyncio.Event()
+        self.polled.set()
         self.cut = False
+
+    async def reached(self) -> None:
+        """Wait until a read is held up."""
+        await asyncio.wait_for(self._held.acquire(), 10)
 
     def _require(self) -> None:
         if self.cut:
@@ -51,7 +58,7 @@ class Line:
         async with self._store.snapshot(account) as tx:
             if not self.gate.is_set():
                 await tx.state()  # from here on it sees this state, whatever is written
-                self.held.release()
+                self._held.release()
                 await self.gate.wait()
             yield tx
 
@@ -60,7 +67,11 @@ class Line:
 
     async def revisions(self, accounts: Collection[AccountId] | None = None) -> Mapping[AccountId, int]:
         self._require()
-        return await self._store.revisions(accounts)
+        found = await self._store.revisions(accounts)
+        if not self.polled.is_set():
+            self._held.release()
+            await self.polled.wait()
+        return found
 
     async def log(self, rows: Sequence[tuple[AccountId, LogRow]]) -> None:
         self._require()

@@ -67,16 +67,16 @@ class World:
     ) -> None:
         self.account = account
         self.store = store
-        self.clock = beside.clock if beside else ManualClock()
-        self.ids = beside.ids if beside else CountingIds()
-        self.tokens = beside.tokens if beside else ConsistencyTokens()
+        self.clock: ManualClock = beside.clock if beside else ManualClock()
+        self.ids: CountingIds = beside.ids if beside else CountingIds()
+        self.tokens: ConsistencyTokens = beside.tokens if beside else ConsistencyTokens()
         pages = PageTokens()
         self.use = UseCases.on(store, pages, self.clock, self.ids, self.tokens, limits, monotonic)
 
     @classmethod
-    async def fresh(cls, store: Store | None = None, account: AccountId = ACCOUNT) -> Self:
+    async def fresh(cls, store: Store | None = None, account: AccountId = ACCOUNT, **more: Any) -> Self:
         """Return an account with object types, relationship types and users, and no relationship."""
-        world = cls(store or MemoryStore(), account)
+        world = cls(store or MemoryStore(), account, **more)
         for key in (PRODUCT, "car"):
             await world.use.types.create(account, OBJECT, key)
         for key, source, target in RELATIONSHIP_TYPES:

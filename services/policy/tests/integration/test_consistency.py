@@ -109,8 +109,9 @@ async def test_a_read_that_began_before_the_write_does_not_serve_its_token(
 ) -> None:
     reader.line.gate.clear()
     slow = asyncio.create_task(reader.sees(BOB, "p1", FULLY))
-    await reader.line.held.acquire()
+    await reader.line.reached()
     removed = await writer.unrelate(BOB, "p1")
+    reader.seconds += 0.001
     fresh = [asyncio.create_task(reader.sees(BOB, "p1", wish)) for wish in (Freshness(removed), FULLY)]
     reader.line.gate.set()
 
