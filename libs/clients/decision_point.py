@@ -15,7 +15,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import grpc
 
@@ -34,9 +34,14 @@ from libs.telemetry.logs import get_logger
 from setlist.policy.v1 import policy_service_pb2 as messages
 from setlist.policy.v1.policy_service_pb2_grpc import PolicyServiceStub
 
+if TYPE_CHECKING:
+    from setlist.policy.v1.policy_service_pb2_grpc import PolicyServiceAsyncStub
+
 POLICY = messages.DESCRIPTOR.services_by_name["PolicyService"]
 BOUND_SECONDS = 5.0
 """How long ago policy was heard of, at most; it is heard of every second."""
+FIRST_SECONDS = 60.0
+"""How long policy may be silent before a stream's first state is complete: it may have to read the account first."""
 RECONNECT_SECONDS = 0.5
 Connect = Callable[[], Awaitable[tuple[grpc.aio.Channel, Metadata]]]
 
@@ -75,7 +80,9 @@ class DecisionPoint:
         account: the tenant.
         connect: returns a channel to policy and the metadata of a call, for each new stream.
         clock: business time, for relationships that expire and for conditions.
-        bound_seconds: how long policy may be silent before nothing is answered any more.
+        bound_seconds: how long policy may be silent before nothing is answered any more, and the stream is opened
+            anew: a connection that is dead without a word would last for hours.
+        first_seconds: how long it may be silent before the first state of a stream is complete.
         monotonic: seconds.
     """
 
@@ -85,12 +92,14 @@ class DecisionPoint:
         connect: Connect,
         clock: Clock,
         bound_seconds: float = BOUND_SECONDS,
+        first_seconds: float = FIRST_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._account = account
         self._connect = connect
         self._clock = clock
         self._bound = bound_seconds
+        self._first = first_seconds
         self._monotonic = monotonic
         self._snapshot = EMPTY
         self._token = ""
@@ -198,9 +207,12 @@ class DecisionPoint:
         while True:
             try:
                 await self._follow()
-            except (grpc.aio.AioRpcError, SetlistError) as error:
-                why = error.code().name if isinstance(error, grpc.aio.AioRpcError) else error.reason
-                get_logger().warning("policy is not followed", why=why)
+            except grpc.aio.AioRpcError as error:
+                get_logger().warning("policy is not followed", why=error.code().name)
+            except SetlistError as error:
+                get_logger().warning("policy is not followed", why=error.reason)
+            except TimeoutError:
+                get_logger().warning("policy is not followed", why="silent")
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _follow(self) -> None:
@@ -209,13 +221,22 @@ class DecisionPoint:
             parent=account_name(self._account), after_revision=self._snapshot.revision
         )
         builder: Builder | None = None
-        async for part in PolicyServiceStub(channel).ReadChanges(request, metadata=metadata):
-            if builder is None:
-                builder = Builder(EMPTY if part.snapshot else self._snapshot)
-            builder.apply(decode(part.change) if part.change else ())
-            if part.complete:
-                self._swap(builder.finish(part.revision), part.token)
-                builder = None
+        stub: PolicyServiceAsyncStub = PolicyServiceStub(channel)
+        call, patience = stub.ReadChanges(request, metadata=metadata), self._first
+        try:
+            while True:
+                async with asyncio.timeout(patience):
+                    part = await call.read()
+                if not isinstance(part, messages.ReadChangesResponse):  # the end of the stream
+                    return
+                if builder is None:
+                    builder = Builder(EMPTY if part.snapshot else self._snapshot)
+                builder.apply(decode(part.change) if part.change else ())
+                if part.complete:
+                    self._swap(builder.finish(part.revision), part.token)
+                    builder, patience = None, self._bound
+        finally:
+            call.cancel()
 
     def _swap(self, snapshot: Snapshot, token: str) -> None:
         self._snapshot, self._token = snapshot, token

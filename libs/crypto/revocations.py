@@ -83,8 +83,13 @@ class Revocations:
         return Freshness.STALE if silent > self._stale_seconds else Freshness.FRESH
 
     def begin(self, position: int) -> None:
-        """Note that everything up to `position` is known."""
+        """Note that everything up to `position` is known.
+
+        The position may be a lower one than before: a database that was restored counts from there, and what it
+        counts next must not be taken for known.
+        """
         self.begun = True
+        self.position = position
         self.beat(position)
 
     def beat(self, position: int) -> None:

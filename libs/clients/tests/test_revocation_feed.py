@@ -97,6 +97,21 @@ async def test_a_stream_that_falls_silent_is_opened_anew() -> None:
     assert auth.watched[:2] == [0, 7]
 
 
+async def test_after_a_restored_database_what_it_counts_anew_is_not_taken_for_known() -> None:
+    known = Revocations()
+    async with following(known) as (auth, _):
+        first = await auth.stream()
+        first.put_nowait(Said(position=1000, snapshot_end=True))
+        first.put_nowait(None)
+        second = await auth.stream()  # the backup ends at 900: a snapshot
+        second.put_nowait(Said(position=900, snapshot_end=True))
+        second.put_nowait(Said(position=901, account="accounts/acc-1", generation=1))
+        second.put_nowait(None)
+        await auth.stream()
+
+    assert auth.watched[:3] == [0, 1000, 901]
+
+
 async def test_an_auth_that_is_gone_makes_the_knowledge_stale_and_nothing_else() -> None:
     seconds = 0.0
     known = Revocations(lambda: seconds)

@@ -13,13 +13,12 @@ from libs.crypto.envelope import CACHE_SECONDS, key_id_of
 from libs.crypto.errors import InvalidCiphertextError
 from libs.kernel.clock import Clock
 from libs.kernel.errors import SetlistError
-from libs.kernel.ids import AccountId, IdSource
+from libs.kernel.ids import IdSource
 from libs.telemetry.logs import get_logger
 from services.auth.app.ports import Store
 from services.auth.app.vault_ports import DataKey, DataKeys, Rotation, Rotations, SealedValues, Vault
+from services.auth.domain.revocation import PLATFORM
 
-PLATFORM = AccountId("platform")
-"""What concerns every account is audited in a chain of its own."""
 EVERY_SECONDS = 60.0
 TURN_SECONDS = 180.0
 GRACE_SECONDS = 3 * CACHE_SECONDS

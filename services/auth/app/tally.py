@@ -15,7 +15,7 @@ from libs.kernel.errors import SetlistError
 from libs.kernel.ids import AccountId
 from libs.telemetry.logs import get_logger
 from services.auth.app.ports import Store
-from services.auth.app.rotate_data_keys import PLATFORM
+from services.auth.domain.revocation import PLATFORM
 
 EVERY_SECONDS = 60.0
 MAXIMUM_KINDS = 2_000

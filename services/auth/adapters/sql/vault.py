@@ -12,8 +12,8 @@ from libs.db.engine import Database
 from libs.db.locks import take_lease
 from libs.db.notify import notify
 from libs.kernel.ids import AccountId
-from services.auth.app.rotate_data_keys import PLATFORM
 from services.auth.app.vault_ports import Rotation, SealedValue
+from services.auth.domain.revocation import PLATFORM
 
 EVICTIONS = "auth_evictions"
 """Channel of notices: the account whose data keys every replica drops from its memory."""

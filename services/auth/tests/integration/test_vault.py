@@ -20,10 +20,11 @@ from libs.kernel.ids import AccountId
 from services.auth.adapters.memory.vault import MemoryRotations, MemorySealedValues
 from services.auth.adapters.sql.store import SqlStore
 from services.auth.adapters.sql.vault import EVICTIONS, SEALED, SqlEvictions, SqlRotations, SqlSealedValues
-from services.auth.app.rotate_data_keys import PLATFORM, RotateDataKeys
+from services.auth.app.rotate_data_keys import RotateDataKeys
 from services.auth.app.shred_account import ShredAccount
 from services.auth.app.vault_ports import DataKeys, Rotation, Rotations, SealedValues
 from services.auth.domain.errors import NotAuthorizedError
+from services.auth.domain.revocation import PLATFORM
 from services.auth.main import evict
 from services.auth.tests.house import TEMPLATE, House
 

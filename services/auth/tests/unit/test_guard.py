@@ -13,10 +13,10 @@ from libs.rpc.errors import reason_of
 from libs.testing.rpc import Rpc, rpc_harness
 from services.auth.app import tally as tallies
 from services.auth.app.audit_chain import verify_rows
-from services.auth.app.rotate_data_keys import PLATFORM
 from services.auth.app.secrets_of import new_secret
 from services.auth.app.tally import Occurrence, Tally
 from services.auth.domain.limits import Buckets
+from services.auth.domain.revocation import PLATFORM
 from services.auth.rpc.guard import FAILURES_PER_MINUTE, Guard, guarded
 from services.auth.rpc.peers import AUTH, PEERS
 from services.auth.rpc.servicer import AuthServicer
