@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from libs.crypto.errors import InvalidTokenError
+from libs.kernel.strict_json import finite, has_lone_surrogate, no_constant, unique_members
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 _TO_STANDARD = bytes.maketrans(b"-_+/", b"+/!!")
@@ -122,24 +122,6 @@ def parse_object(data: bytes) -> dict[str, object]:
     return value
 
 
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("doubled member")
-    return members
-
-
-def _refuse(text: str) -> object:
-    raise ValueError(f"{text} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError("overflow")
-    return value
-
-
 def _bounded(text: str) -> int:
     if len(text.lstrip("-")) > _MAX_DIGITS:
         raise ValueError("too many digits")
@@ -161,11 +143,11 @@ def _check(value: object, depth: int) -> None:
 
 
 def _check_text(text: str) -> None:
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    if has_lone_surrogate(text):
         raise InvalidTokenError("json")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_refuse, parse_float=_finite)
+_DECODER = json.JSONDecoder(object_pairs_hook=unique_members, parse_constant=no_constant, parse_float=finite)
 _CAREFUL = json.JSONDecoder(
-    object_pairs_hook=_members, parse_constant=_refuse, parse_float=_finite, parse_int=_bounded
+    object_pairs_hook=unique_members, parse_constant=no_constant, parse_float=finite, parse_int=_bounded
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from starlette.requests import Request
+
+from libs.kernel.strict_json import finite, has_lone_surrogate, no_constant, unique_members
 
 MAXIMUM_DIGITS = 309
 """Of an integer: more than a double can hold."""
@@ -81,30 +82,12 @@ def _check(value: object, maximum_depth: int) -> None:
 
 
 def _check_text(text: str) -> None:
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    if has_lone_surrogate(text):
         raise BadJsonError("the body is not valid JSON: a lone surrogate is no character")
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member name stands twice")
-    return members
-
-
 def _members_with_value(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: value for name, value in _members(pairs).items() if value is not None}
-
-
-def _constant(_: str) -> object:
-    raise ValueError("NaN and Infinity are no numbers")
-
-
-def _float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError("a number is beyond double precision")
-    return value
+    return {name: value for name, value in unique_members(pairs).items() if value is not None}
 
 
 def _int(text: str) -> int:
@@ -122,8 +105,8 @@ def _int(text: str) -> int:
 
 
 _KEEPING = json.JSONDecoder(
-    object_pairs_hook=_members, parse_constant=_constant, parse_float=_float, parse_int=_int
+    object_pairs_hook=unique_members, parse_constant=no_constant, parse_float=finite, parse_int=_int
 )
 _DROPPING = json.JSONDecoder(
-    object_pairs_hook=_members_with_value, parse_constant=_constant, parse_float=_float, parse_int=_int
+    object_pairs_hook=_members_with_value, parse_constant=no_constant, parse_float=finite, parse_int=_int
 )

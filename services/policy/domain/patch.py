@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from libs.kernel.errors import FieldViolation, InvalidRequestError
+from libs.kernel.strict_json import DoubledMemberError, no_constant, unique_members
 
 MAXIMUM_DEPTH = 16
 FIELD = "merge_patch_json"
@@ -19,32 +19,19 @@ def parse_patch(text: str) -> object:
             surrogate, or nesting deeper than 16 levels.
     """
     try:
-        value: object = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value: object = json.loads(text, object_pairs_hook=unique_members, parse_constant=no_constant)
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise _refused("holds a character that is none (a lone surrogate)") from None
     except RecursionError:
         raise _refused(f"is nested deeper than {MAXIMUM_DEPTH} levels") from None
     except ValueError as error:
-        raise _refused(f"is not JSON: {error}" if isinstance(error, _TwiceError) else "is not JSON") from None
+        raise _refused(
+            f"is not JSON: {error}" if isinstance(error, DoubledMemberError) else "is not JSON"
+        ) from None
     if _is_deeper(value, MAXIMUM_DEPTH):
         raise _refused(f"is nested deeper than {MAXIMUM_DEPTH} levels")
     return value
-
-
-class _TwiceError(ValueError):
-    """A member name stands twice: which of the two would count?"""
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise _TwiceError("a member name stands twice")
-    return members
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(name)
 
 
 def _is_deeper(value: object, levels: int) -> bool:
