@@ -11,6 +11,7 @@ from libs.decision.build import Builder
 from libs.decision.differences import Difference, Flip, differences
 from libs.decision.rows import Change, Json
 from libs.decision.snapshot import Snapshot
+from libs.kernel.errors import OverloadedError
 from libs.kernel.ids import AccountId
 from services.policy.app import needed
 from services.policy.app.asked import Freshness
@@ -71,10 +72,15 @@ class Simulated:
 
 
 class SimulateChange:
-    """Makes the change on a copy of the account's state, and compares; nothing is stored."""
+    """Makes the change on a copy of the account's state, and compares; nothing is stored.
 
-    def __init__(self, bases: Bases) -> None:
+    Args:
+        most: relationships of an account at most: it is compared in memory, as a whole.
+    """
+
+    def __init__(self, bases: Bases, most: int) -> None:
         self._bases = bases
+        self._most = most
 
     async def __call__(
         self, account: AccountId, proposal: Proposal, freshness: Freshness, *, skip: int, limit: int
@@ -85,9 +91,12 @@ class SimulateChange:
             NotFoundError: there is no such type.
             InvalidRequestError, PermissionsInvalidError, ExtensionsInvalidError, AlreadyExistsError: as the
                 change itself would.
+            OverloadedError: the account is too large to be compared.
         """
 
         async def need(tx: Reading, revision: int, at: int | None) -> Snapshot:
+            if await tx.has_more_relationships_than(self._most):
+                raise OverloadedError("the account is too large for a change to be simulated on it")
             return await needed.whole(tx, revision, at)
 
         basis = await self._bases.on(account, freshness, need)

@@ -87,6 +87,7 @@ class UseCases:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> Self:
         """Make every use case over one store."""
+        limits = limits or Limits()
         engine = Engine(store, limits, monotonic)
         store = NotingStore(store, engine)
         bases, log = Bases(store, engine, clock), DecisionLog(store)
@@ -107,7 +108,7 @@ class UseCases:
             resources=LookupResources(bases),
             subjects=LookupSubjects(bases),
             everything=ListEverythingOf(bases),
-            simulate=SimulateChange(bases),
+            simulate=SimulateChange(bases, limits.account),
             watch=Watch(store, engine, clock),
             read_log=ReadLog(store, log),
             engine=engine,
