@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -202,7 +203,8 @@ class ShortDay:
         except DemoError as error:  # the next minute tries again
             self.failures.append(str(error))
             if "REAUTHORIZATION" in str(error):
-                await self.authorize()
+                with suppress(DemoError):  # he too is answered badly: he tries again in a minute
+                    await self.authorize()
 
     async def authorize(self) -> None:
         """The admin authorises the app again."""

@@ -110,6 +110,8 @@ class Person:
                 f"{desk.zendesk}/agent/apps/{desk.installation}", params={"user_id": self.user}
             )
         form = read_page(frame.text)
+        if frame.status_code != 200 or not form.action:
+            raise DemoError(f"Zendesk answered {frame.status_code} to user {self.user} who opens the app")
         with asking("the edge"):
             opened = await self._http.post(form.action, data=form.fields)
         text = read_page(opened.text).scripts.get("session")
@@ -142,9 +144,13 @@ class Person:
             raise DemoError(f"the edge answered {begun.status_code} to Authorize: {begun.text[:200]}")
         answer = await self._follow(begun.json()["start_url"])
         consent = read_page(answer.text)
+        if answer.status_code != 200:
+            raise DemoError(f"the consent page answered {answer.status_code}")
         url = urljoin(str(answer.url), consent.action)
         with asking("the simulator"):
             allowed = await self._http.post(url, data={**consent.fields, "decision": "allow"})
+        if "location" not in allowed.headers:
+            raise DemoError(f"the consent page answered {allowed.status_code} to Allow")
         ended = await self._follow(allowed.headers.get("location", ""))
         outcome = read_page(ended.text).scripts.get("outcome")
         if outcome is None or not json.loads(outcome)["ok"]:
