@@ -10,6 +10,7 @@ from libs.clients.zendesk_access import ZendeskClients
 from libs.crypto.default_key import key_provider
 from libs.crypto.envelope import Envelope
 from libs.db.data_keys import SqlDataKeys
+from libs.db.notify import Listener
 from libs.kernel.ids import RandomIds
 from libs.participant.servicer import SERVICE as PARTICIPANT
 from libs.participant.servicer import ParticipantServicer
@@ -17,19 +18,23 @@ from libs.participant.sql import SqlSubjects
 from libs.service.definition import Parts, ServiceDefinition, Wiring
 from libs.service.run import run_service
 from libs.zendesk.sql_windows import SqlWindows
+from services.assignment.adapters.sql.decisions import DECISIONS_CHANNEL
 from services.assignment.adapters.sql.store import SqlStore
 from services.assignment.adapters.sql.subjects import PLACES
 from services.assignment.adapters.suite import AuthInstallations, PolicyClient
+from services.assignment.app.answer_offer import AnswerOffer, ExpireOffers
 from services.assignment.app.assign_next import AssignNext
-from services.assignment.app.background import MinuteTicker, Writer
+from services.assignment.app.background import MinuteTicker, OfferSweeper, Writer
 from services.assignment.app.data_map import DATA_MAP
 from services.assignment.app.explain import Explain
+from services.assignment.app.give_back import ReleaseAgentTickets, SkipTicket
 from services.assignment.app.ingest_webhook import IngestWebhook
 from services.assignment.app.manage_queues import ManageQueues
 from services.assignment.app.route import Route
 from services.assignment.app.run_minute_job import RunMinuteJob
 from services.assignment.app.sync_account import SyncAccount
 from services.assignment.app.update_agent_settings import UpdateAgentSettings
+from services.assignment.app.watch import Bell, Watch
 from services.assignment.app.write_outbox import WriteOutbox
 from services.assignment.rpc.peers import ASSIGNMENT, PEERS
 from services.assignment.rpc.servicer import AssignmentServicer
@@ -56,11 +61,17 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
     policy = PolicyClient(parts.channels, parts.tokens)
     route, write = Route(store, ids), WriteOutbox(store, zendesk)
     job = RunMinuteJob(store, zendesk, route, write, clock)
+    bell = Bell()
+    release = ReleaseAgentTickets(store, clock, ids, wake)
     use = UseCases(
         sync=SyncAccount(store, zendesk, AuthInstallations(parts.channels), policy, sealer, clock, ids),
         ingest=IngestWebhook(store, sealer, route, clock, wake),
         minute_job=job,
         next=AssignNext(store, route, write, clock, ids),
+        answer=AnswerOffer(store, route, clock, wake),
+        skip=SkipTicket(store, zendesk, route, release, clock, wake),
+        release=release,
+        watch=Watch(store, bell),
         settings=UpdateAgentSettings(store, zendesk, policy),
         queues=ManageQueues(store, clock),
         explain=Explain(store, clock),
@@ -75,7 +86,11 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
         add_AssignmentServiceServicer_to_server(AssignmentServicer(use), server)
         add_ParticipantServiceServicer_to_server(participant, server)
 
-    background = [("writer", Writer(store, write, wake).run)]
+    background = [
+        ("writer", Writer(store, write, wake).run),
+        ("offers", OfferSweeper(store, ExpireOffers(store, route, clock), clock).run),
+        ("decisions", Listener(database.url, DECISIONS_CHANNEL, bell.ring).listen),
+    ]
     if settings.minute_job:
         background.append(("minute job", MinuteTicker(store, database, job, ids).run))
     return Wiring(add, [ASSIGNMENT, PARTICIPANT], background=background, close=zendesk.close)
@@ -85,7 +100,7 @@ DEFINITION = ServiceDefinition(
     name="assignment",
     settings_type=AssignmentSettings,
     migrations="services.assignment.migrations",
-    minimum_revision="0003",
+    minimum_revision="0004",
     peers=PEERS,
     build=build,
 )

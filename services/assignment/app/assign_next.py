@@ -58,6 +58,12 @@ class AssignNext:
     async def _pull(self, tx: Transaction, agent: int, request_id: str) -> str:
         if await tx.directory.agent(agent) is None:
             raise NotFoundError("the user is no agent of this account", metadata={"name": f"agents/{agent}"})
+        decision_id = await self._best(tx, agent, request_id)
+        if not decision_id and await tx.offers.unskip(agent):
+            return await self._best(tx, agent, request_id)  # he skipped everything: from the top again
+        return decision_id
+
+    async def _best(self, tx: Transaction, agent: int, request_id: str) -> str:
         now, command = self._clock.now(), f"pull/{request_id or self._ids.new('pul')}"
         for queue in await tx.directory.queues():
             if queue.state != "active":

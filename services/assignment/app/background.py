@@ -10,8 +10,10 @@ from datetime import timedelta
 from libs.db.engine import Database
 from libs.db.locks import take_lease
 from libs.db.requests import SqlRequests
+from libs.kernel.clock import Clock
 from libs.kernel.ids import AccountId, IdSource
 from libs.telemetry.logs import get_logger
+from services.assignment.app.answer_offer import ExpireOffers
 from services.assignment.app.ports import Store
 from services.assignment.app.run_minute_job import RunMinuteJob
 from services.assignment.app.write_outbox import WriteOutbox
@@ -54,6 +56,26 @@ class MinuteTicker:
 
         await asyncio.gather(*(one(account) for account in await self._store.accounts()))
         return True
+
+
+class OfferSweeper:
+    """Ends offers that nobody answered in time. Every replica sweeps: an offer ends once, under its account's lock."""
+
+    def __init__(self, store: Store, expire: ExpireOffers, clock: Clock) -> None:
+        self._store = store
+        self._expire = expire
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Sweep for ever."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            await self.sweep()
+
+    async def sweep(self) -> None:
+        """End every offer that is due."""
+        for account in await self._store.with_due_offers(self._clock.now()):
+            await _logged(account, self._expire(account))
 
 
 class Writer:

@@ -80,9 +80,16 @@ DATA_MAP = DataMap(
         Column("outbox", "agent_id", Strategy.KEEP, _PROOF, "agent_id"),
         *not_personal(
             "outbox",
-            "account id ticket group_id read_at queue as_of state attempts fence lease_until",
+            "account id ticket group_id read_at queue as_of state attempts fence lease_until kind",
             "a change on its way",
         ),
+        *not_personal("queue_options", "account id options", "rules"),
+        Column("offers", "agent_id", Strategy.KEEP, _PROOF, "agent_id"),
+        *not_personal(
+            "offers", "account id ticket group_id queue state offered_at expires_at ended_at", "an offer"
+        ),
+        Column("declines", "agent_id", Strategy.DELETE_ROW, "who is not asked again", "agent_id"),
+        *not_personal("declines", "account ticket kind at told", "which ticket"),
         *not_personal("invocations", "account id at", "webhooks taken once"),
         *not_personal("data_keys", "account id purpose wrapped current writes created_at", "our own keys"),
         *not_personal("leases", "name holder fence expires_at", "who runs what"),

@@ -14,7 +14,8 @@ from services.assignment.app.ports import Store
 from services.assignment.app.rows import DecisionRow
 from services.assignment.domain.decide import decide
 from services.assignment.domain.errors import QueueNotActiveError
-from services.assignment.domain.model import Code, Decision, Outcome, Snapshot
+from services.assignment.domain.model import GIVEN, Code, Decision, Snapshot
+from services.assignment.domain.sentences import sentences
 
 _PAGE = 1000
 
@@ -30,7 +31,12 @@ class Why:
     @property
     def free_eligible_agent(self) -> bool:
         """Whether somebody could take the ticket now."""
-        return self.decision.outcome is Outcome.ASSIGNED
+        return self.decision.outcome in GIVEN
+
+    @property
+    def sentences(self) -> list[str]:
+        """Why it waits and what would free it."""
+        return sentences(self.decision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from services.assignment.app.rows import (
     Account,
     AgentRow,
     DecisionRow,
+    OfferRow,
     QueueRow,
     Round,
     SummaryRow,
@@ -178,6 +179,10 @@ class Decisions(Protocol):
         """Return a decision."""
         ...
 
+    async def head(self) -> int:
+        """Return the sequence of the newest decision; 0 = none."""
+        ...
+
     async def page(self, after: int, limit: int, ticket: int | None) -> list[DecisionRow]:
         """Return decisions after a sequence number, oldest first."""
         ...
@@ -187,8 +192,63 @@ class Decisions(Protocol):
         ...
 
 
+class Offers(Protocol):
+    """Tickets that agents may take, and who is not asked again. The caller holds the lock for every change."""
+
+    async def one(self, offer: str) -> OfferRow | None:
+        """Return an offer."""
+        ...
+
+    async def live(self, ticket: int) -> OfferRow | None:
+        """Return the offer that an agent thinks about."""
+        ...
+
+    async def due(self, as_of: datetime) -> list[OfferRow]:
+        """Return offers that nobody answered in time, oldest first."""
+        ...
+
+    async def accept(self, offer: OfferRow, at: datetime) -> None:
+        """Make the offer an assignment, with a write under the offer's id."""
+        ...
+
+    async def end(self, offer: OfferRow, state: str, at: datetime) -> None:
+        """End an offer without work (`declined`, `expired`): the turn is given back, the ticket waits as before."""
+        ...
+
+    async def decline(self, ticket: int, agent: int, kind: str, at: datetime) -> bool:
+        """Do not ask an agent again about a ticket (`skip`, `decline`, `expire`); return whether Zendesk is to be told."""
+        ...
+
+    async def told(self, ticket: int, agent: int) -> None:
+        """Remember that Zendesk knows of a skip."""
+        ...
+
+    async def unskip(self, agent: int) -> int:
+        """Forget what an agent skipped; return how much."""
+        ...
+
+    async def lift(self, tickets: Sequence[int], before: datetime) -> int:
+        """Ask everybody again about tickets whose last decline is not newer than an instant; return how many."""
+        ...
+
+
 class Outbox(Protocol):
     """Changes on their way to Zendesk."""
+
+    async def release_tickets(
+        self, agent: int, ids: Sequence[str], at: datetime, only: int | None = None
+    ) -> int:
+        """Let an agent's open tickets go back to their queues; return for how many that is on its way now.
+
+        Args:
+            ids: of the writes, as many as `releasable` said.
+            only: this ticket alone.
+        """
+        ...
+
+    async def releasable(self, agent: int, only: int | None = None) -> tuple[int, int]:
+        """Count an agent's open tickets that can be given back, and those that are on their way back."""
+        ...
 
     async def take(self, limit: int, lease_seconds: float) -> list[Write]:
         """Take pending writes, fenced and leased on the store's own clock, oldest first.
@@ -221,6 +281,7 @@ class Transaction:
     directory: Directory
     tickets: Tickets
     decisions: Decisions
+    offers: Offers
     outbox: Outbox
     requests: Requests
 
@@ -234,6 +295,10 @@ class Store(Protocol):
 
     async def accounts(self) -> list[AccountId]:
         """Return every synced account."""
+        ...
+
+    async def with_due_offers(self, as_of: datetime) -> list[AccountId]:
+        """Return accounts with offers that nobody answered in time."""
         ...
 
 

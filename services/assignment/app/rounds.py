@@ -17,7 +17,7 @@ DAILY_WINDOW = timedelta(hours=12)
 _LIGHT = 1
 
 
-def rules(queue: QueueRow) -> Queue:
+def rules(queue: QueueRow, *, pull: bool = False) -> Queue:
     """Return a queue as the decision sees it."""
     return Queue(
         id=queue.id,
@@ -27,6 +27,9 @@ def rules(queue: QueueRow) -> Queue:
         batch_size=queue.batch_size,
         daily_limit=queue.daily_limit,
         scheduled=queue.kind == "scheduled",
+        # Who pulls a ticket has said that he takes it.
+        offer_seconds=None if pull else queue.options.offer_seconds,
+        ageing_seconds=queue.options.ageing_seconds,
     )
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from libs.kernel.errors import ConcurrentChangeError
 from libs.kernel.ids import AccountId, IdSource
+from libs.telemetry.logs import get_logger
 from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.rows import Account, QueueRow, Round
 from services.assignment.domain.decide import decide
 from services.assignment.domain.errors import NotSyncedError
-from services.assignment.domain.model import Decision, Plan, Snapshot
+from services.assignment.domain.model import Code, Decision, Outcome, Plan, Snapshot
 
 _ATTEMPTS = 3
+COOL_DOWN = timedelta(minutes=5)
+"""How long after its last decline a ticket that everybody declined is offered anew (facts: decision 15)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class Route:
             if not snapshot.tickets:
                 return Routed(0, [])
             considered, plan = len(snapshot.tickets), decide(snapshot)
+            if only is None and await self._asked_again(tx, plan, as_of):
+                continue
             if most is not None:
                 first = {d.ticket for d in plan.assigned[:most]}
                 snapshot = replace(snapshot, tickets=[t for t in snapshot.tickets if t.id in first])
@@ -87,6 +92,19 @@ class Route:
             if await self._claimed(tx, snapshot, plan):
                 return Routed(considered, await self._keep(tx, kept, round_, snapshot, plan))
         raise ConcurrentChangeError("the tickets of the queue change too fast")
+
+    @staticmethod
+    async def _asked_again(tx: Transaction, plan: Plan, as_of: datetime) -> bool:
+        """Lift the declines of tickets that everybody declined, after a while (facts: decision 15)."""
+        stuck = [
+            d.ticket
+            for d in plan.decisions
+            if d.outcome is Outcome.WAITING_NO_ELIGIBLE_AGENT and Code.DECLINED in d.codes.values()
+        ]
+        lifted = await tx.offers.lift(stuck, as_of - COOL_DOWN) if stuck else 0
+        if lifted:
+            get_logger().warning("everybody declined, so everybody is asked again", declines=lifted)
+        return lifted > 0
 
     @staticmethod
     async def _claimed(tx: Transaction, snapshot: Snapshot, plan: Plan) -> bool:

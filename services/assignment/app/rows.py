@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from libs.kernel.ids import AccountId
+from services.assignment.app.options import QueueOptions
 from services.assignment.domain.model import Restrictions
 from services.assignment.domain.webhook import TicketFacts
 
@@ -81,6 +82,7 @@ class QueueRow:
     agents: tuple[int, ...] = ()
     scan_limit: int | None = None
     version: int = 1
+    options: QueueOptions = field(default_factory=QueueOptions)
 
 
 PARKED = "PARKED"
@@ -97,7 +99,7 @@ class TicketRow:
     """A ticket as it is kept.
 
     Attributes:
-        routing: waiting, assigned (by us, or on its way there) or not_routable.
+        routing: waiting, offered, assigned (by us, or on its way there) or not_routable.
     """
 
     facts: TicketFacts
@@ -151,6 +153,31 @@ class Round:
     command: str
     as_of: datetime
 
+    @property
+    def expires_at(self) -> datetime:
+        """Until when an offer of this round can be accepted."""
+        return self.as_of + timedelta(seconds=self.queue.options.offer_seconds or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRow:
+    """A ticket that an agent may take.
+
+    Attributes:
+        id: of the decision that made it.
+        state: offered, accepted, declined, expired, or withdrawn (the ticket changed in Zendesk meanwhile).
+        expires_at: from this instant on it cannot be accepted.
+    """
+
+    id: str
+    ticket: int
+    agent_id: int
+    group_id: int | None
+    queue: str
+    state: str
+    offered_at: datetime
+    expires_at: datetime
+
 
 @dataclass(frozen=True, slots=True)
 class Write:
@@ -158,8 +185,10 @@ class Write:
 
     Attributes:
         id: of the decision; goes into the ticket's audit field, so that a repeat can be told.
+        agent_id: who gets the ticket, or gives it back.
         attempts: how often it was taken, this time included.
         fence: raised by each taker; a slower one's result is dropped.
+        kind: assign, or release (the ticket goes back to its queue).
     """
 
     id: str
@@ -170,6 +199,7 @@ class Write:
     as_of: datetime
     attempts: int
     fence: int
+    kind: str = "assign"
 
 
 @dataclass(frozen=True, slots=True)

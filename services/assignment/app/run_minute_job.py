@@ -10,6 +10,7 @@ from libs.kernel.ids import AccountId
 from libs.telemetry.logs import get_logger
 from libs.zendesk.errors import RecordNotFoundError
 from libs.zendesk.exports import Checkpoint
+from services.assignment.app.answer_offer import ExpireOffers
 from services.assignment.app.copies import facts_of
 from services.assignment.app.ports import Store, Zendesk
 from services.assignment.app.route import Route
@@ -44,6 +45,7 @@ class RunMinuteJob:
         self._route = route
         self._write = write
         self._clock = clock
+        self._expire = ExpireOffers(store, route, clock)
 
     async def __call__(self, account: AccountId, *, catch_up: bool, wait_for_writes: bool) -> JobDone:
         """Run what is due.
@@ -56,6 +58,7 @@ class RunMinuteJob:
         done = JobDone()
         async with self._store.transaction(account) as tx:
             queues = [q for q in await tx.directory.queues() if q.state == "active"]
+        await self._expire(account)
         now = self._clock.now()  # one instant for the whole run: batch sizes count by run
         for queue in queues:
             if queue.kind == "scheduled" and queue.source:

@@ -100,6 +100,8 @@ class WriteOutbox:
         self, account: Account, write: Write, ticket: Ticket | None, written: Written
     ) -> Ticket | None:
         """Return the ticket if the write is still to be sent; otherwise record how it ended."""
+        if write.kind == "release":
+            return await self._unreleased(account, write, ticket, written)
         if ticket is not None and ticket.custom_fields.get(account.fields.get("decision", 0)) == write.id:
             await self._finish(account, write, "confirmed", ticket, written)
         elif ticket is None or ticket.assignee_id is not None or ticket.status not in ("new", "open"):
@@ -108,8 +110,23 @@ class WriteOutbox:
             return ticket
         return None
 
+    async def _unreleased(
+        self, account: Account, write: Write, ticket: Ticket | None, written: Written
+    ) -> Ticket | None:
+        """Return the ticket if it is still to be given back: it is open, and his who gives it back."""
+        if ticket is not None and ticket.status in ("new", "open"):
+            if ticket.assignee_id == write.agent_id:
+                return ticket
+            if ticket.assignee_id is None:
+                await self._finish(account, write, "confirmed", ticket, written)
+                return None
+        await self._finish(account, write, "conflict", ticket, written)
+        return None
+
     @staticmethod
     def _values(account: Account, write: Write) -> dict[str, Any]:
+        if write.kind == "release":
+            return {"assignee_id": None}
         audit: Mapping[str, object] = {
             "decision": write.id,
             "agent": str(write.agent_id),

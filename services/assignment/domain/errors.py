@@ -38,6 +38,13 @@ class AlreadyExistsError(SetlistError):
     reason = "ALREADY_EXISTS"
 
 
+class OfferEndedError(SetlistError):
+    """The offer was answered otherwise, expired or was withdrawn."""
+
+    kind = ErrorKind.WRONG_STATE
+    reason = "OFFER_ENDED"
+
+
 class QueueNotActiveError(SetlistError):
     """The ticket's queue is paused, or no queue holds it."""
 

@@ -100,7 +100,9 @@ class EvidenceMethods(Methods):
             hash=b"",
         )
         return messages.WhyWaitingResponse(
-            decision=decision_message(account_name(account), row), free_eligible_agent=why.free_eligible_agent
+            decision=decision_message(account_name(account), row),
+            free_eligible_agent=why.free_eligible_agent,
+            sentences=why.sentences,
         )
 
     async def GetSummary(

@@ -20,12 +20,15 @@ KIND_NAMES = {value: key for key, value in KINDS.items()}
 _STATES = {"active": resources.Queue.STATE_ACTIVE, "paused": resources.Queue.STATE_PAUSED}
 _ROUTING = {
     "waiting": resources.Ticket.ROUTING_WAITING,
+    "offered": resources.Ticket.ROUTING_OFFERED,
     "assigned": resources.Ticket.ROUTING_ASSIGNED,
     "not_routable": resources.Ticket.ROUTING_NOT_ROUTABLE,
 }
 ROUTING_NAMES = {value: key for key, value in _ROUTING.items()}
 _OUTCOMES = {
     "ASSIGNED": resources.Decision.OUTCOME_ASSIGNED,
+    "OFFERED": resources.Decision.OUTCOME_OFFERED,
+    "QUEUE_CLOSED": resources.Decision.OUTCOME_QUEUE_CLOSED,
     "WAITING_NO_ELIGIBLE_AGENT": resources.Decision.OUTCOME_WAITING_NO_ELIGIBLE_AGENT,
     "WAITING_ALL_FULL": resources.Decision.OUTCOME_WAITING_ALL_FULL,
 }
@@ -62,6 +65,8 @@ def queue_message(parent: str, row: QueueRow) -> resources.Queue:
         daily_limit=row.daily_limit,
         agent_ids=row.agents,
         scan_limit=row.scan_limit,
+        offer_seconds=row.options.offer_seconds,
+        ageing_seconds=row.options.ageing_seconds,
         etag=str(row.version),
         create_time=timestamp(row.created_at),
         update_time=timestamp(row.updated_at),

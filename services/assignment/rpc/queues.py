@@ -146,12 +146,15 @@ _QUEUE_FIELDS = (
     "daily_limit",
     "agent_ids",
     "scan_limit",
+    "offer_seconds",
+    "ageing_seconds",
 )
 
 
 def _queue_of(given: resources.Queue, row: QueueRow, paths: Any) -> QueueRow:
     """Return a queue with the named fields of a message; fields that only the server writes are ignored."""
     values: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for path in paths:
         if path == "display_name":
             values["title"] = given.display_name
@@ -165,9 +168,11 @@ def _queue_of(given: resources.Queue, row: QueueRow, paths: Any) -> QueueRow:
             values["agents"] = tuple(given.agent_ids)
         elif path in ("batch_size", "daily_limit", "scan_limit"):
             values[path] = getattr(given, path) if given.HasField(path) else None
+        elif path in ("offer_seconds", "ageing_seconds"):
+            options[path] = getattr(given, path) if given.HasField(path) else None
         elif path in ("position", "use_sla"):
             values[path] = getattr(given, path)
-    return replace(row, **values)
+    return replace(row, **values, options=replace(row.options, **options))
 
 
 def _model(model: resources.RoutingModel.ValueType) -> str:

@@ -9,14 +9,17 @@ from typing import Any
 from libs.kernel.clock import Clock
 from libs.kernel.ids import IdSource
 from libs.rpc.pages import PageTokens, page_size, query_of
+from services.assignment.app.answer_offer import AnswerOffer
 from services.assignment.app.assign_next import AssignNext
 from services.assignment.app.explain import Explain
+from services.assignment.app.give_back import ReleaseAgentTickets, SkipTicket
 from services.assignment.app.ingest_webhook import IngestWebhook
 from services.assignment.app.manage_queues import ManageQueues
 from services.assignment.app.ports import Store
 from services.assignment.app.run_minute_job import RunMinuteJob
 from services.assignment.app.sync_account import SyncAccount
 from services.assignment.app.update_agent_settings import UpdateAgentSettings
+from services.assignment.app.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,10 @@ class UseCases:
     ingest: IngestWebhook
     minute_job: RunMinuteJob
     next: AssignNext
+    answer: AnswerOffer
+    skip: SkipTicket
+    release: ReleaseAgentTickets
+    watch: Watch
     settings: UpdateAgentSettings
     queues: ManageQueues
     explain: Explain

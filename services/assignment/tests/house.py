@@ -16,8 +16,10 @@ from libs.kernel.clock import ManualClock
 from libs.kernel.ids import AccountId, CountingIds
 from libs.rpc.identity import Caller
 from services.assignment.adapters.memory.suite import MemoryInstallations, MemoryPolicy
+from services.assignment.app.answer_offer import AnswerOffer, ExpireOffers
 from services.assignment.app.assign_next import AssignNext
 from services.assignment.app.explain import Explain
+from services.assignment.app.give_back import ReleaseAgentTickets, SkipTicket
 from services.assignment.app.ingest_webhook import IngestWebhook
 from services.assignment.app.manage_queues import ManageQueues
 from services.assignment.app.ports import Store
@@ -26,6 +28,7 @@ from services.assignment.app.rows import DecisionRow, QueueRow, TicketRow
 from services.assignment.app.run_minute_job import JobDone, RunMinuteJob
 from services.assignment.app.sync_account import SyncAccount
 from services.assignment.app.update_agent_settings import UpdateAgentSettings
+from services.assignment.app.watch import Bell, Watch
 from services.assignment.app.write_outbox import WriteOutbox
 from services.assignment.tests.zendesk import SECRET, LocalZendesk
 
@@ -37,7 +40,14 @@ SUPPORT, BILLING = 20, 21
 class House:
     """One replica."""
 
-    def __init__(self, store: Store, zendesk: LocalZendesk, clock: ManualClock, ids: CountingIds) -> None:
+    def __init__(
+        self,
+        store: Store,
+        zendesk: LocalZendesk,
+        clock: ManualClock,
+        ids: CountingIds,
+        bell: Bell | None = None,
+    ) -> None:
         self.store, self.zendesk, self.clock, self.ids = store, zendesk, clock, ids
         self.installations, self.policy, self.wake = MemoryInstallations(), MemoryPolicy(), asyncio.Event()
         self.sealer = Envelope(LocalKeyProvider([bytes(32)]), MemoryDataKeys())
@@ -49,6 +59,12 @@ class House:
         self.settings = UpdateAgentSettings(store, zendesk, self.policy)
         self.queues = ManageQueues(store, clock)
         self.explain = Explain(store, clock)
+        self.bell = bell or Bell()
+        self.watch = Watch(store, self.bell)
+        self.answer = AnswerOffer(store, self.route, clock, self.wake)
+        self.expire = ExpireOffers(store, self.route, clock)
+        self.release = ReleaseAgentTickets(store, clock, ids, self.wake)
+        self.skip = SkipTicket(store, zendesk, self.route, self.release, clock, self.wake)
         self._invocations = 0
 
     async def open(self, *online: int) -> None:

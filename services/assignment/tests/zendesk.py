@@ -73,6 +73,7 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
         self.faults: list[Fault] = []
         self.calls: list[str] = []
         self.writes: list[tuple[int, int]] = []
+        self.skips: list[tuple[int, str]] = []
         self.down = False
 
     # what a test says
@@ -192,6 +193,9 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
             case "GET", "tickets", "show_many":
                 wanted = [int(i) for i in query["ids"].split(",")]
                 return {"tickets": [self.tickets[i] for i in wanted if i in self.tickets]}
+            case "POST", "skips":
+                self.skips.append((body["skip"]["ticket_id"], body["skip"]["reason"]))
+                return {"skip": {"id": len(self.skips), "user_id": 1, **body["skip"]}}
             case "PUT", "tickets", "update_many":
                 results = [self._row(change) for change in body["tickets"]]
                 return {"job_status": {"id": "j1", "status": "completed", "results": results}}
@@ -246,7 +250,7 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
             raise RefusalError(404, "RecordNotFound")
         if change.get("safe_update") and change["updated_stamp"] < ticket["updated_at"]:
             raise RefusalError(409, "UpdateConflict")
-        assignee, group = change.get("assignee_id"), change.get("group_id")
+        assignee, group = change.get("assignee_id"), change.get("group_id", ticket["group_id"])
         agent = self.users.get(assignee or 0)
         if assignee and (agent is None or agent["suspended"] or (assignee, group) not in self.memberships):
             raise RefusalError(422, "RecordInvalid")

@@ -14,13 +14,14 @@ from services.assignment.app.rows import (
     Account,
     AgentRow,
     DecisionRow,
+    OfferRow,
     QueueRow,
     Round,
     SummaryRow,
     Write,
 )
 from services.assignment.domain.inputs import digest, dump, load
-from services.assignment.domain.model import Agent, Decision, Plan, Snapshot, Ticket
+from services.assignment.domain.model import Agent, Decision, Outcome, Plan, Snapshot, Ticket
 
 
 class MemoryDecisions:
@@ -37,20 +38,28 @@ class MemoryDecisions:
     ) -> Snapshot:
         held = [k.row.facts for i, k in self._tables.tickets.items() if self._tables.holds(queue, i)]
         held.sort(key=lambda f: (f.created_at, f.id))
-        tickets = [Ticket(f.id, f.created_at, f.group_id, f.priority) for f in held[: queue.scan_limit]]
+        declined: dict[int, set[int]] = {}
+        for ticket, agent in self._tables.declines:
+            declined.setdefault(ticket, set()).add(agent)
+        tickets = [
+            Ticket(f.id, f.created_at, f.group_id, f.priority, declined=frozenset(declined.get(f.id, ())))
+            for f in held[: queue.scan_limit]
+        ]
         rows = [self._tables.agents[i] for i in sorted(self._tables.agents)] if tickets else []
         agents = [
             self._candidate(account, self._tables.full_agent(row), queue, as_of)
             for row in rows
             if row.active and (only is None or row.user_id == only)
         ]
-        return Snapshot(agents, tickets, rules(queue), account.restrictions)
+        return Snapshot(agents, tickets, rules(queue, pull=only is not None), account.restrictions, as_of)
 
     def _candidate(self, account: Account, row: AgentRow, queue: QueueRow, as_of: datetime) -> Agent:
         mine = [
             a for a in self._tables.assignments.values() if a.agent == row.user_id and a.state != "conflict"
         ]
-        recent = [a for a in mine if a.mechanism == "queue" and a.at > as_of - DAILY_WINDOW]
+        recent = [(a.queue, a.at) for a in mine if a.mechanism == "queue" and a.at > as_of - DAILY_WINDOW] + [
+            (o.queue, o.offered_at) for o in self._tables.live_offers() if o.agent_id == row.user_id
+        ]
         batched = {
             q.id for q in self._tables.queues.values() if (q.kind, q.model) == ("scheduled", "round_robin")
         }
@@ -59,8 +68,8 @@ class MemoryDecisions:
             row,
             recent=(
                 len(recent),
-                sum(a.queue == queue.id for a in recent),
-                sum(a.queue in batched and a.at >= run_start(as_of) for a in recent),
+                sum(of == queue.id for of, _ in recent),
+                sum(of in batched and at >= run_start(as_of) for of, at in recent),
             ),
             last=max((a.at for a in mine), default=None) if queue.model == "longest_idle" else None,
             credit=self._tables.rotation.get((queue.id, row.user_id), 0),
@@ -83,7 +92,11 @@ class MemoryDecisions:
         for decision, row in zip(kept, rows, strict=True):
             ticket = self._tables.tickets[decision.ticket]
             self._tables.tickets[decision.ticket] = replace(ticket, outcome=row.outcome)
-            if decision.agent is not None:
+            if decision.agent is None:
+                continue
+            if decision.outcome is Outcome.OFFERED:
+                self._offer(round_, row, decision.agent)
+            else:
                 self._assign(round_, row, decision.agent)
         self._tables.rotation |= {(round_.queue.id, a): balance for a, balance in plan.balances.items()}
         return kept
@@ -91,6 +104,22 @@ class MemoryDecisions:
     def _head(self) -> tuple[int, bytes]:
         last = max(self._tables.decisions.values(), key=lambda d: d.sequence, default=None)
         return (last.sequence, last.hash) if last else (0, GENESIS)
+
+    def _offer(self, round_: Round, row: DecisionRow, agent: int) -> None:
+        if any(o.ticket == row.ticket for o in self._tables.live_offers()):
+            raise ValueError("a ticket has at most one live offer")
+        self._tables.offers[row.id] = OfferRow(
+            row.id,
+            row.ticket,
+            agent,
+            row.group_id,
+            round_.queue.id,
+            "offered",
+            round_.as_of,
+            round_.expires_at,
+        )
+        ticket = self._tables.tickets[row.ticket]
+        self._tables.tickets[row.ticket] = replace(ticket, row=replace(ticket.row, routing="offered"))
 
     def _assign(self, round_: Round, row: DecisionRow, agent: int) -> None:
         if any(a.ticket == row.ticket and a.live for a in self._tables.assignments.values()):
@@ -112,6 +141,9 @@ class MemoryDecisions:
 
     async def one(self, decision: str) -> DecisionRow | None:
         return self._tables.decisions.get(decision)
+
+    async def head(self) -> int:
+        return self._head()[0]
 
     async def page(self, after: int, limit: int, ticket: int | None) -> list[DecisionRow]:
         rows = sorted(self._tables.decisions.values(), key=lambda d: d.sequence)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
-from services.assignment.adapters.memory.tables import Tables
+from services.assignment.adapters.memory.tables import ROUTABLE, KeptWrite, Tables
 from services.assignment.app.rows import Write
 from services.assignment.domain.rotation import TURN
 
@@ -31,12 +33,48 @@ class MemoryOutbox:
         if kept is None or kept.state != "pending" or kept.write.fence != write.fence:
             return False
         self._tables.outbox[write.id] = replace(kept, state=state)
+        if write.kind == "release":
+            self._released(write, state)
+            return True
         done = "confirmed" if state == "confirmed" else "conflict"
         self._tables.assignments[write.id] = replace(self._tables.assignments[write.id], state=done)
         self._tables.decisions[write.id] = replace(self._tables.decisions[write.id], write=state)
         if state != "confirmed":
             self._undo(write)
         return True
+
+    def _released(self, write: Write, state: str) -> None:
+        if state == "confirmed":
+            # Zendesk's times are whole seconds: what it says now is news, even in the second of our assignment.
+            ticket = self._tables.tickets[write.ticket]
+            facts = replace(ticket.row.facts, updated_at=datetime.fromtimestamp(0, UTC))
+            self._tables.tickets[write.ticket] = replace(ticket, row=replace(ticket.row, facts=facts))
+
+    async def release_tickets(
+        self, agent: int, ids: Sequence[str], at: datetime, only: int | None = None
+    ) -> int:
+        free, _ = self._open(agent, only)
+        for ticket, write_id in zip(free, ids, strict=False):
+            group = self._tables.tickets[ticket].row.facts.group_id
+            write = Write(write_id, ticket, agent, group, "", at, 0, 0, "release")
+            self._tables.outbox[write_id] = KeptWrite(write)
+        return len(self._open(agent, only)[1])
+
+    async def releasable(self, agent: int, only: int | None = None) -> tuple[int, int]:
+        free, going = self._open(agent, only)
+        return len(free), len(going)
+
+    def _open(self, agent: int, only: int | None) -> tuple[list[int], list[int]]:
+        """Return an agent's open tickets that no write is on its way to, and those on their way back."""
+        mine = [
+            ticket
+            for ticket, kept in sorted(self._tables.tickets.items())
+            if kept.row.facts.assignee_id == agent
+            and kept.row.facts.status in ROUTABLE
+            and only in (None, ticket)
+        ]
+        going = [t for t in mine if self._tables.pending(t, "release")]
+        return [t for t in mine if not self._tables.pending(t)], going
 
     def _undo(self, write: Write) -> None:
         turn = (write.queue, write.agent_id)

@@ -6,11 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
 
 from libs.db.requests import MemoryRequests
 from libs.kernel.ids import AccountId
 from services.assignment.adapters.memory.decisions import MemoryDecisions
 from services.assignment.adapters.memory.directory import MemoryDirectory
+from services.assignment.adapters.memory.offers import MemoryOffers
 from services.assignment.adapters.memory.outbox import MemoryOutbox
 from services.assignment.adapters.memory.tables import Tables
 from services.assignment.adapters.memory.tickets import MemoryTickets
@@ -22,10 +24,16 @@ class MemoryStore:
 
     Args:
         clock: of leases, in seconds; what the database's clock is to PostgreSQL.
+        heard: told the account after each transaction that kept decisions.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        heard: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._clock = clock
+        self._heard = heard
         self._tables: dict[AccountId, Tables] = {}
         self._turns: dict[AccountId, asyncio.Lock] = {}
 
@@ -35,15 +43,26 @@ class MemoryStore:
     @asynccontextmanager
     async def _transaction(self, account: AccountId) -> AsyncIterator[Transaction]:
         async with self._turns.setdefault(account, asyncio.Lock()):
-            work = self._tables.get(account, Tables(self._clock)).copy()
+            before = self._tables.get(account, Tables(self._clock))
+            work = before.copy()
             yield Transaction(
                 MemoryDirectory(work),
                 MemoryTickets(work),
                 MemoryDecisions(work),
+                MemoryOffers(work),
                 MemoryOutbox(work),
                 MemoryRequests(work.requests),
             )
             self._tables[account] = work
+            if len(work.decisions) > len(before.decisions):
+                self._heard(account)
 
     async def accounts(self) -> list[AccountId]:
         return sorted(a for a, tables in self._tables.items() if tables.account is not None)
+
+    async def with_due_offers(self, as_of: datetime) -> list[AccountId]:
+        return sorted(
+            account
+            for account, tables in self._tables.items()
+            if any(o.expires_at <= as_of for o in tables.live_offers())
+        )

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 from libs.db.requests import Remembered
-from services.assignment.app.rows import Account, AgentRow, DecisionRow, QueueRow, TicketRow, Write, before
+from services.assignment.app.rows import (
+    Account,
+    AgentRow,
+    DecisionRow,
+    OfferRow,
+    QueueRow,
+    TicketRow,
+    Write,
+    before,
+)
 
 ROUTABLE = ("new", "open")
 
@@ -39,6 +48,15 @@ class KeptAssignment:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptDecline:
+    """Why (skip, decline, expire) and when an agent is not asked again, and whether Zendesk knows."""
+
+    kind: str
+    at: datetime
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class KeptWrite:
     """A write, how it stands, and until when (seconds of the store's clock) somebody has it in hand."""
 
@@ -65,6 +83,8 @@ class Tables:
     inputs: dict[str, str] = field(default_factory=dict)
     rotation: dict[tuple[str, int], int] = field(default_factory=dict)
     outbox: dict[str, KeptWrite] = field(default_factory=dict)
+    offers: dict[str, OfferRow] = field(default_factory=dict)
+    declines: dict[tuple[int, int], KeptDecline] = field(default_factory=dict)
     requests: dict[tuple[str, str], Remembered] = field(default_factory=dict)
 
     def copy(self) -> Tables:
@@ -76,9 +96,20 @@ class Tables:
                 setattr(work, one.name, value.copy())
         return work
 
-    def pending(self, ticket: int) -> bool:
-        """Tell whether a change of ours is on its way to a ticket."""
-        return any(k.state == "pending" and k.write.ticket == ticket for k in self.outbox.values())
+    def pending(self, ticket: int, kind: str = "") -> bool:
+        """Tell whether a change of ours is on its way to a ticket; `kind` = of this kind alone."""
+        return any(
+            k.state == "pending" and k.write.ticket == ticket and kind in ("", k.write.kind)
+            for k in self.outbox.values()
+        )
+
+    def live_offers(self) -> list[OfferRow]:
+        """Return the offers that agents think about."""
+        return [o for o in self.offers.values() if o.state == "offered"]
+
+    def give_turn_back(self, queue: str, agent: int, turn: int) -> None:
+        """Credit an agent with a turn that became no work."""
+        self.rotation[queue, agent] = self.rotation.get((queue, agent), 0) + turn
 
     def ordered_queues(self) -> list[QueueRow]:
         """Return queues in their order."""
@@ -104,4 +135,5 @@ class Tables:
         groups = tuple(sorted(g for user, g in self.memberships if user == row.user_id))
         facts = [k.row.facts for k in self.tickets.values()]
         count = sum(f.assignee_id == row.user_id and f.status in ROUTABLE for f in facts)
+        count += sum(o.agent_id == row.user_id for o in self.live_offers())
         return replace(row, groups=groups, open_count=count)

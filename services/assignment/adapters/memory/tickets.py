@@ -8,6 +8,7 @@ from datetime import datetime
 
 from services.assignment.adapters.memory.tables import ROUTABLE, KeptTicket, Tables
 from services.assignment.app.rows import PARKED, QueueRow, TicketRow
+from services.assignment.domain.rotation import TURN
 from services.assignment.domain.webhook import TicketFacts
 
 
@@ -25,6 +26,7 @@ class MemoryTickets:
                 continue
             self._tables.tickets[one.id] = self._merged(known, one)
             stored += 1
+        self._withdraw({f.id for f in facts})
         for key, kept in self._tables.assignments.items():
             ticket = self._tables.tickets.get(kept.ticket)
             if (
@@ -34,6 +36,12 @@ class MemoryTickets:
             ):
                 self._tables.assignments[key] = replace(kept, state="ended")
         return stored
+
+    def _withdraw(self, tickets: set[int]) -> None:
+        for offer in self._tables.live_offers():
+            if offer.ticket in tickets and self._tables.tickets[offer.ticket].row.routing != "offered":
+                self._tables.offers[offer.id] = replace(offer, state="withdrawn")
+                self._tables.give_turn_back(offer.queue, offer.agent_id, TURN)
 
     def _merged(self, known: KeptTicket | None, facts: TicketFacts) -> KeptTicket:
         free = facts.assignee_id is None and facts.status in ROUTABLE
@@ -45,6 +53,8 @@ class MemoryTickets:
             facts = replace(facts, requester_id=None)
         if self._tables.pending(facts.id):
             facts = replace(facts, assignee_id=before.assignee_id)
+            return replace(known, row=replace(known.row, facts=facts))
+        if known.row.routing == "offered" and free:
             return replace(known, row=replace(known.row, facts=facts))
         ours = known.row.routing == "assigned" and facts.assignee_id == before.assignee_id
         routing = "waiting" if free else "assigned" if ours and facts.status in ROUTABLE else "not_routable"

@@ -14,12 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.crypto.chain import GENESIS
 from libs.db.locks import advisory_lock
+from libs.db.notify import notify
 from libs.kernel.ids import AccountId
 from services.assignment.adapters.sql.snapshots import read_snapshot
 from services.assignment.app.rounds import link, news
 from services.assignment.app.rows import Account, DecisionRow, QueueRow, Round, SummaryRow
 from services.assignment.domain.inputs import digest, dump, load
 from services.assignment.domain.model import Decision, Outcome, Plan, Snapshot
+
+DECISIONS_CHANNEL = "assignment_decisions"
+"""Where a notice with the account is sent when decisions were kept."""
 
 
 def _decision(row: Row[Any]) -> DecisionRow:
@@ -82,8 +86,10 @@ class SqlDecisions:
         if not kept:
             return []
         await self._decide(account, round_, kept, ids, await self._keep_inputs(snapshot))
-        assigned = [(d, i) for d, i in zip(kept, ids, strict=False) if d.outcome is Outcome.ASSIGNED]
-        await self._assign(round_, assigned)
+        given = list(zip(kept, ids, strict=False))
+        await self._assign(round_, [(d, i) for d, i in given if d.outcome is Outcome.ASSIGNED])
+        await self._offer(round_, [(d, i) for d, i in given if d.outcome is Outcome.OFFERED])
+        await notify(self._connection, DECISIONS_CHANNEL, self._account)
         await self._run(
             "WITH v AS (SELECT * FROM unnest(CAST(:tickets AS bigint[]), CAST(:outcomes AS text[])) AS v(ticket, outcome)), "
             # The assigned ones are ours by now. What somebody else is changing is left to the next round: who
@@ -177,10 +183,41 @@ class SqlDecisions:
             **values,
         )
 
+    async def _offer(self, round_: Round, offered: Sequence[tuple[Decision, str]]) -> None:
+        if not offered:
+            return
+        await self._connection.execute(
+            text(
+                "INSERT INTO offers (account, id, ticket, agent_id, group_id, queue, state, offered_at, expires_at) "
+                "VALUES (:account, :id, :ticket, :agent, :group, :queue, 'offered', :at, :expires_at)"
+            ),
+            [
+                {
+                    "account": self._account,
+                    "id": i,
+                    "ticket": d.ticket,
+                    "agent": d.agent,
+                    "group": d.group,
+                    "queue": round_.queue.id,
+                    "at": round_.as_of,
+                    "expires_at": round_.expires_at,
+                }
+                for d, i in offered
+            ],
+        )
+        await self._run(
+            "UPDATE tickets SET routing = 'offered' WHERE account = :account AND ticket = ANY(:tickets)",
+            tickets=[d.ticket for d, _ in offered],
+        )
+
     async def one(self, decision: str) -> DecisionRow | None:
         found = await self._run("SELECT * FROM decisions WHERE account = :account AND id = :id", id=decision)
         row = found.one_or_none()
         return _decision(row) if row else None
+
+    async def head(self) -> int:
+        found = await self._run("SELECT max(sequence) FROM decisions WHERE account = :account")
+        return found.scalar_one() or 0
 
     async def page(self, after: int, limit: int, ticket: int | None) -> list[DecisionRow]:
         rows = await self._run(

@@ -11,6 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.kernel.ids import AccountId
+from services.assignment.app.options import QueueOptions, plain, typed
 from services.assignment.app.rows import Account, AgentRow, QueueRow
 from services.assignment.domain.model import Restrictions
 
@@ -19,8 +20,12 @@ SELECT a.*, coalesce(o.n, 0) AS open_count,
        coalesce((SELECT array_agg(m.group_id ORDER BY m.group_id) FROM memberships m
                  WHERE m.account = a.account AND m.user_id = a.user_id), '{}') AS groups
 FROM agents a LEFT JOIN (
-    SELECT assignee_id, count(*) AS n FROM tickets
-    WHERE account = :account AND status IN ('new', 'open') AND assignee_id IS NOT NULL GROUP BY assignee_id
+    SELECT assignee_id, count(*) AS n FROM (
+        SELECT assignee_id FROM tickets
+        WHERE account = :account AND status IN ('new', 'open') AND assignee_id IS NOT NULL
+        -- A ticket that an agent thinks about takes its place already.
+        UNION ALL SELECT agent_id FROM offers WHERE account = :account AND state = 'offered'
+    ) u GROUP BY assignee_id
 ) o ON o.assignee_id = a.user_id
 WHERE a.account = :account
 """
@@ -51,7 +56,11 @@ def _agent(row: Row[Any]) -> AgentRow:
 def _queue(row: Row[Any]) -> QueueRow:
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row's mapping
     values.pop("account")
-    return QueueRow(**{**values, "agents": tuple(values["agents"])})
+    options = typed(QueueOptions, values["options"] or {})
+    return QueueRow(**{**values, "agents": tuple(values["agents"]), "options": options})
+
+
+_QUEUES = "SELECT q.*, o.options FROM queues q LEFT JOIN queue_options o USING (account, id) WHERE account = :account "
 
 
 class SqlDirectory:
@@ -227,15 +236,11 @@ class SqlDirectory:
         return len(changed.all())
 
     async def queues(self) -> list[QueueRow]:
-        rows = await self._run(
-            'SELECT * FROM queues WHERE account = :account ORDER BY position, id COLLATE "C"'
-        )
+        rows = await self._run(_QUEUES + 'ORDER BY position, id COLLATE "C"')
         return [_queue(row) for row in rows]
 
     async def queue(self, queue_id: str) -> QueueRow | None:
-        row = (
-            await self._run("SELECT * FROM queues WHERE account = :account AND id = :id", id=queue_id)
-        ).one_or_none()
+        row = (await self._run(_QUEUES + "AND id = :id", id=queue_id)).one_or_none()
         return _queue(row) if row else None
 
     async def put_queue(self, queue: QueueRow) -> None:
@@ -263,6 +268,12 @@ class SqlDirectory:
             version=queue.version,
             created_at=queue.created_at,
             updated_at=queue.updated_at,
+        )
+        await self._run(
+            "INSERT INTO queue_options (account, id, options) VALUES (:account, :id, CAST(:options AS jsonb)) "
+            "ON CONFLICT (account, id) DO UPDATE SET options = excluded.options",
+            id=queue.id,
+            options=json.dumps(plain(queue.options)),
         )
 
     async def delete_queue(self, queue_id: str) -> bool:

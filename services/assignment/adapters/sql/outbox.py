@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -10,6 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.kernel.ids import AccountId
 from services.assignment.app.rows import Write
 from services.assignment.domain.rotation import TURN
+
+_FREE = (
+    "t.account = :account AND t.assignee_id = :agent AND t.status IN ('new', 'open') "
+    "AND (CAST(:only AS bigint) IS NULL OR t.ticket = :only) AND NOT EXISTS (SELECT 1 FROM outbox o "
+    "WHERE o.account = t.account AND o.ticket = t.ticket AND o.state = 'pending')"
+)
+"""Open tickets of an agent that no write is on its way to."""
 
 
 class SqlOutbox:
@@ -34,7 +43,8 @@ class SqlOutbox:
             limit=limit,
         )
         writes = [
-            Write(r.id, r.ticket, r.agent_id, r.group_id, r.queue, r.as_of, r.attempts, r.fence) for r in rows
+            Write(r.id, r.ticket, r.agent_id, r.group_id, r.queue, r.as_of, r.attempts, r.fence, r.kind)
+            for r in rows
         ]
         return sorted(writes, key=lambda w: (w.as_of, w.id))
 
@@ -48,6 +58,9 @@ class SqlOutbox:
         )
         if done.one_or_none() is None:
             return False
+        if write.kind == "release":
+            await self._released(write, state)
+            return True
         await self._run(
             "UPDATE assignments SET state = :state WHERE account = :account AND id = :id",
             id=write.id,
@@ -75,9 +88,43 @@ class SqlOutbox:
             )
         return True
 
+    async def _released(self, write: Write, state: str) -> None:
+        if state == "confirmed":
+            # Zendesk's times are whole seconds: what it says now is news, even in the second of our assignment.
+            await self._run(
+                "UPDATE tickets SET updated_at = 'epoch' WHERE account = :account AND ticket = :ticket",
+                ticket=write.ticket,
+            )
+
+    async def release_tickets(
+        self, agent: int, ids: Sequence[str], at: datetime, only: int | None = None
+    ) -> int:
+        await self._run(
+            "INSERT INTO outbox (account, id, ticket, agent_id, group_id, read_at, queue, as_of, state, attempts, "  # noqa: S608 - a constant
+            "fence, lease_until, kind) SELECT :account, v.id, f.ticket, :agent, f.group_id, f.updated_at, '', :at, "
+            "'pending', 0, 0, 'epoch', 'release' FROM "
+            f"(SELECT *, row_number() OVER (ORDER BY ticket) AS n FROM tickets t WHERE {_FREE}) f "
+            "JOIN unnest(CAST(:ids AS text[])) WITH ORDINALITY AS v(id, n) USING (n)",
+            agent=agent,
+            only=only,
+            ids=list(ids),
+            at=at,
+        )
+        return (await self.releasable(agent, only))[1]
+
+    async def releasable(self, agent: int, only: int | None = None) -> tuple[int, int]:
+        free = await self._run(f"SELECT count(*) FROM tickets t WHERE {_FREE}", agent=agent, only=only)  # noqa: S608 - a constant
+        going = await self._run(
+            "SELECT count(*) FROM outbox WHERE account = :account AND agent_id = :agent AND kind = 'release' "
+            "AND state = 'pending' AND (CAST(:only AS bigint) IS NULL OR ticket = :only)",
+            agent=agent,
+            only=only,
+        )
+        return int(free.scalar_one()), int(going.scalar_one())
+
     async def release(self, write: Write) -> None:
         await self._run(
-            "UPDATE outbox SET lease_until = '-infinity' WHERE account = :account AND id = :id AND fence = :fence",
+            "UPDATE outbox SET lease_until = 'epoch' WHERE account = :account AND id = :id AND fence = :fence",
             id=write.id,
             fence=write.fence,
         )

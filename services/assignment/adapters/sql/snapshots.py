@@ -17,10 +17,19 @@ from services.assignment.domain.model import Snapshot, Ticket
 # What queues gave in the last 12 hours; what a run gave counts over all round robin queues.
 _RECENT = """
 SELECT a.agent_id, count(*) AS n, count(*) FILTER (WHERE a.queue = :queue) AS q,
-       count(*) FILTER (WHERE a.assigned_at >= :run AND q.kind = 'scheduled' AND q.model = 'round_robin') AS r
-FROM assignments a LEFT JOIN queues q ON q.account = a.account AND q.id = a.queue
-WHERE a.account = :account AND a.mechanism = 'queue' AND a.state <> 'conflict' AND a.assigned_at > :since
+       count(*) FILTER (WHERE a.at >= :run AND q.kind = 'scheduled' AND q.model = 'round_robin') AS r
+FROM (
+    SELECT agent_id, queue, assigned_at AS at FROM assignments
+    WHERE account = :account AND mechanism = 'queue' AND state <> 'conflict' AND assigned_at > :since
+    UNION ALL SELECT agent_id, queue, offered_at FROM offers WHERE account = :account AND state = 'offered'
+) a LEFT JOIN queues q ON q.account = :account AND q.id = a.queue
 GROUP BY a.agent_id
+"""
+# Who is not asked again. Only of tickets that wait: declines of others are history.
+_DECLINED = """
+SELECT d.ticket, array_agg(d.agent_id) AS agents FROM declines d
+JOIN tickets t ON t.account = d.account AND t.ticket = d.ticket AND t.routing = 'waiting'
+WHERE d.account = :account GROUP BY d.ticket
 """
 _LAST = """
 SELECT g.user_id AS agent_id, (SELECT max(a.assigned_at) FROM assignments a
@@ -43,9 +52,14 @@ async def read_snapshot(
         "SELECT ticket, created_at, group_id, priority FROM tickets t WHERE account = :account "  # noqa: S608 - constants and numbers
         f"AND routing = 'waiting' AND {held(queue, await directory.queues())} ORDER BY created_at, ticket{limit}"
     )
-    tickets = [Ticket(r.ticket, r.created_at, r.group_id, r.priority) for r in waiting]
+    declined = {r.ticket: frozenset(r.agents) for r in await run(_DECLINED)}
+    tickets = [
+        Ticket(r.ticket, r.created_at, r.group_id, r.priority, declined=declined.get(r.ticket, frozenset()))
+        for r in waiting
+    ]
+    asked = rules(queue, pull=only is not None)
     if not tickets:
-        return Snapshot([], [], rules(queue), account.restrictions)
+        return Snapshot([], [], asked, account.restrictions, as_of)
     recent = await run(_RECENT, queue=queue.id, since=as_of - DAILY_WINDOW, run=run_start(as_of))
     counts = {r.agent_id: (r.n, r.q, r.r) for r in recent}
     last = {r.agent_id: r.last for r in await run(_LAST)} if queue.model == "longest_idle" else {}
@@ -64,4 +78,4 @@ async def read_snapshot(
         for row in await directory.agents()
         if only is None or row.user_id == only
     ]
-    return Snapshot(agents, tickets, rules(queue), account.restrictions)
+    return Snapshot(agents, tickets, asked, account.restrictions, as_of)

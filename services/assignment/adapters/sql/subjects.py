@@ -41,6 +41,15 @@ PLACES = (
         "state = CASE WHEN cardinality(array_remove(agents, :user)) = 0 THEN 'paused' ELSE state END",
     ),
     Place("rotation", "", Strategy.DELETE_ROW, "agent_id = :user"),
+    Place("declines", "", Strategy.DELETE_ROW, "agent_id = :user", shown="ticket, kind, at"),
+    Place(
+        "offers",
+        "agent_id",
+        Strategy.KEEP,
+        "agent_id = :user",
+        ground=_PROOF,
+        shown="ticket, state, offered_at",
+    ),
     Place(
         "assignments",
         "agent_id",

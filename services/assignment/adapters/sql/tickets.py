@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.kernel.ids import AccountId
 from services.assignment.adapters.sql.directory import SqlDirectory
 from services.assignment.adapters.sql.holding import held
+from services.assignment.adapters.sql.offers import WITHDRAW
 from services.assignment.app.rows import PARKED, QueueRow, TicketRow
+from services.assignment.domain.rotation import TURN
 from services.assignment.domain.webhook import TicketFacts
 
 ROUTABLE = "('new', 'open')"
@@ -36,6 +38,7 @@ ON CONFLICT (account, ticket) DO UPDATE SET
     assignee_id = CASE WHEN EXISTS (SELECT 1 FROM pending) THEN t.assignee_id ELSE excluded.assignee_id END,
     routing = CASE
         WHEN EXISTS (SELECT 1 FROM pending) THEN t.routing
+        WHEN t.routing = 'offered' AND excluded.assignee_id IS NULL AND excluded.status IN {ROUTABLE} THEN 'offered'
         WHEN excluded.assignee_id IS NULL AND excluded.status IN {ROUTABLE} THEN 'waiting'
         WHEN excluded.assignee_id = t.assignee_id AND t.routing = 'assigned' AND excluded.status IN {ROUTABLE}
             THEN 'assigned'
@@ -95,6 +98,7 @@ class SqlTickets:
             stored += done.one_or_none() is not None
         if facts:
             await self._run(_END, tickets=[one.id for one in facts])
+            await self._run(WITHDRAW, tickets=[one.id for one in facts], turn=TURN)
         return stored
 
     async def take_invocation(self, invocation: str, at: datetime) -> bool:

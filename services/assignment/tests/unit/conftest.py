@@ -5,6 +5,7 @@ import pytest
 from libs.kernel.clock import ManualClock
 from libs.kernel.ids import CountingIds
 from services.assignment.adapters.memory.store import MemoryStore
+from services.assignment.app.watch import Bell
 from services.assignment.tests.house import BILLING, SUPPORT, House
 from services.assignment.tests.zendesk import LocalZendesk
 
@@ -33,4 +34,6 @@ def lease_seconds() -> list[float]:
 
 @pytest.fixture
 def house(clock: ManualClock, zendesk: LocalZendesk, lease_seconds: list[float]) -> House:
-    return House(MemoryStore(lambda: lease_seconds[0]), zendesk, clock, CountingIds())
+    bell = Bell()
+    store = MemoryStore(lambda: lease_seconds[0], bell.ring)
+    return House(store, zendesk, clock, CountingIds(), bell)

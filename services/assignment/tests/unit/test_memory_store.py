@@ -5,10 +5,11 @@ import pytest
 from libs.kernel.ids import AccountId
 from services.assignment.adapters.memory.store import MemoryStore
 from services.assignment.app.ports import Store
+from services.assignment.tests.offers_conformance import OffersConformance
 from services.assignment.tests.store_conformance import StoreConformance
 
 
-class TestMemoryStore(StoreConformance):
+class TestMemoryStore(StoreConformance, OffersConformance):
     """The suite, in memory."""
 
     @pytest.fixture

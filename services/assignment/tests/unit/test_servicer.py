@@ -10,6 +10,7 @@ import pytest
 from libs.kernel.errors import InvalidRequestError, NotBuiltError, NotFoundError, PermissionDeniedError
 from libs.rpc.identity import Caller, set_caller
 from libs.rpc.pages import PageTokens
+from services.assignment.app.options import QueueOptions
 from services.assignment.rpc.servicer import AssignmentServicer
 from services.assignment.rpc.use_cases import UseCases
 from services.assignment.tests.house import ACCOUNT, BILLING, HOOK, SUPPORT, House
@@ -29,17 +30,21 @@ def acts(user: int | None, role: str | None = None) -> None:
 @pytest.fixture
 def rpc(house: House) -> AssignmentServicer:
     use = UseCases(
-        house.sync,
-        house.ingest,
-        house.job,
-        house.next,
-        house.settings,
-        house.queues,
-        house.explain,
-        house.store,
-        PageTokens(),
-        house.clock,
-        house.ids,
+        sync=house.sync,
+        ingest=house.ingest,
+        minute_job=house.job,
+        next=house.next,
+        answer=house.answer,
+        skip=house.skip,
+        release=house.release,
+        watch=house.watch,
+        settings=house.settings,
+        queues=house.queues,
+        explain=house.explain,
+        store=house.store,
+        pages=PageTokens(),
+        clock=house.clock,
+        ids=house.ids,
     )
     return AssignmentServicer(use)
 
@@ -246,9 +251,67 @@ async def test_rules_are_changed_by_mask_and_limits_cleared_by_absence(
         await call(rpc, "CreateQueue", parent=PARENT, queue=queue)
 
 
-@pytest.mark.parametrize("method", ["AnswerOffer", "SkipTicket", "ReleaseAgentTickets"])
-async def test_what_is_not_built_says_so(rpc: AssignmentServicer, method: str) -> None:
+async def test_offers_skips_and_releases_are_the_agent_s_own_or_an_admin_s(
+    rpc: AssignmentServicer, house: House, zendesk: LocalZendesk
+) -> None:
+    await house.open(1)
+    await house.queue("q", options=QueueOptions(offer_seconds=60))
+    for number in (5, 6):
+        zendesk.ticket(number, group_id=SUPPORT)
+    await house.minute()
+    offer, other = (f"{PARENT}/offers/{d.id}" for d in await house.decisions())
+
+    acts(2, "agent")
+    for method, values in (
+        ("AnswerOffer", {"name": offer, "accept": True}),
+        ("AnswerOffer", {"name": f"{PARENT}/offers/unknown"}),
+        ("ReleaseAgentTickets", {"name": f"{PARENT}/agents/1"}),
+    ):
+        with pytest.raises(PermissionDeniedError):
+            await call(rpc, method, **values)
+    acts(1, "agent")
+    taken = (await call(rpc, "AnswerOffer", name=offer, accept=True)).ticket
+    assert (taken.routing, taken.assignee_id) == (resources.Ticket.ROUTING_ASSIGNED, 1)
+    await house.write(ACCOUNT)
+    assert (await call(rpc, "ReleaseAgentTickets", name=f"{PARENT}/agents/1")).released == 1
+    acts(9, "admin")
+    assert (
+        await call(rpc, "ReleaseAgentTickets", name=f"{PARENT}/agents/1", validate_only=True)
+    ).released == 1
+    acts(None)
+    assert (await call(rpc, "AnswerOffer", name=other)).ticket.routing == resources.Ticket.ROUTING_WAITING
+    with pytest.raises(NotFoundError):
+        await call(rpc, "AnswerOffer", name=f"{PARENT}/offers/unknown")
+    with pytest.raises(PermissionDeniedError):
+        await call(rpc, "SkipTicket", name=f"{PARENT}/tickets/6")
+
+
+async def test_a_watcher_is_told_assignments_and_where_to_go_on(
+    rpc: AssignmentServicer, house: House, zendesk: LocalZendesk
+) -> None:
+    await house.open(1)
+    zendesk.ticket(5, group_id=SUPPORT)
+    acts(1, "agent")
+    watched = rpc.WatchAssignments(messages.WatchAssignmentsRequest(parent=PARENT), None)
+
+    first = await anext(watched)
+    await house.minute()
+    second = await anext(watched)
+
+    assert (first.HasField("decision"), first.sequence) == (False, 0)
+    assert (second.decision.ticket_id, second.decision.agent_id, second.sequence) == (5, 1, 1)
+    await watched.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+
+async def test_a_waiting_ticket_says_in_sentences_what_would_free_it(
+    rpc: AssignmentServicer, house: House, zendesk: LocalZendesk
+) -> None:
+    await house.open()
+    zendesk.ticket(5, group_id=SUPPORT)
+    await house.minute()
     acts(1, "agent")
 
-    with pytest.raises(NotBuiltError):
-        await call(rpc, method)
+    answer = await call(rpc, "WhyWaiting", name=f"{PARENT}/tickets/5")
+
+    assert answer.sentences[0] == "nobody may take it now"
+    assert "3 agents are not online: free when they set their status to online" in answer.sentences

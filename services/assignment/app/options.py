@@ -1,0 +1,39 @@
+"""Options as they are kept: what differs from the default, as JSON, so that a new one needs no migration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, TypeVar
+
+OptionsT = TypeVar("OptionsT", bound="QueueOptions")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueOptions:
+    """What a queue may do beyond Playlist's own.
+
+    Attributes:
+        offer_seconds: how long an agent may think about a ticket; None = tickets are assigned at once.
+        ageing_seconds: waiting time that makes up for one step of priority; None = priority goes first.
+    """
+
+    offer_seconds: int | None = None
+    ageing_seconds: int | None = None
+
+
+def plain(options: QueueOptions) -> dict[str, Any]:
+    """Return options as JSON values."""
+    found = {f.name: getattr(options, f.name) for f in fields(options)}
+    defaults = {f.name: f.default for f in fields(options) if f.default is not MISSING}
+    return {name: value for name, value in found.items() if value != defaults.get(name)}
+
+
+def typed(kind: type[OptionsT], values: Mapping[str, Any]) -> OptionsT:
+    """Return options from JSON values; what a newer version wrote besides is left alone."""
+    known = {f.name for f in fields(kind)}
+    return kind(**{name: _tuples(value) for name, value in values.items() if name in known})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(one) for one in value) if isinstance(value, list) else value

@@ -1,0 +1,81 @@
+"""WatchAssignments: decisions as they are kept, without gaps, from any sequence on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from libs.kernel.ids import AccountId
+from services.assignment.app.ports import Store
+from services.assignment.app.rows import DecisionRow
+from services.assignment.domain.model import GIVEN
+
+HEARTBEAT_SECONDS = 5.0
+STEP = 200
+"""Decisions that are read at once."""
+_GIVEN = {outcome.value for outcome in GIVEN}
+
+
+class Bell:
+    """Wakes whoever waits for an account's decisions; a notice may be lost, so that they also look by themselves."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[AccountId, asyncio.Event] = {}
+
+    def ring(self, account: str) -> None:
+        """Wake the watchers of an account; empty = everybody (notices were lost)."""
+        for one, event in list(self._waiting.items()):
+            if account in ("", one):
+                del self._waiting[one]
+                event.set()
+
+    def next(self, account: AccountId) -> asyncio.Event:
+        """Return what the next ring for an account sets; take it before looking, so that no ring is missed."""
+        return self._waiting.setdefault(account, asyncio.Event())
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A decision that gives a ticket to an agent; without one, a heartbeat.
+
+    Attributes:
+        sequence: everything up to it was told.
+    """
+
+    sequence: int
+    row: DecisionRow | None = None
+
+
+class Watch:
+    """Reads the log of decisions; the bell wakes it, heartbeats tell that it lives."""
+
+    def __init__(self, store: Store, bell: Bell, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
+        self._store = store
+        self._bell = bell
+        self._heartbeat_seconds = heartbeat_seconds
+
+    async def __call__(self, account: AccountId, after: int) -> AsyncIterator[Seen]:
+        """Yield assignments and offers behind a sequence, oldest first, and a heartbeat when nothing happens.
+
+        Args:
+            after: what the last answer told; 0 = from now on.
+        """
+        if not after:
+            async with self._store.transaction(account) as tx:
+                after = await tx.decisions.head()
+        yield Seen(after)
+        while True:
+            rung = self._bell.next(account)
+            async with self._store.transaction(account) as tx:
+                rows = await tx.decisions.page(after, STEP, None)
+            for row in rows:
+                after = row.sequence
+                if row.outcome in _GIVEN:
+                    yield Seen(after, row)
+            if len(rows) == STEP:
+                continue
+            try:
+                await asyncio.wait_for(rung.wait(), self._heartbeat_seconds)
+            except TimeoutError:
+                yield Seen(after)

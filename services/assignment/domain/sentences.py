@@ -1,0 +1,54 @@
+"""Why a ticket waits, as sentences that tell what would free it (facts: §7.1)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from services.assignment.domain.model import GIVEN, Code, Decision, Outcome
+
+# What ends by itself comes first, then what a person can change; within each, in the order of the checks.
+_SENTENCES: dict[Code, str] = {
+    Code.INBOX_LIMIT: "{n} at the inbox limit: free when a ticket leaves status Open, or with a higher inbox limit",
+    Code.DAILY_LIMIT: "{n} at the limit of tickets in 12 hours: free as the oldest of these become older, or with a "
+    "higher daily limit",
+    Code.QUEUE_DAILY_LIMIT: "{n} at the queue's limit of tickets in 12 hours: free as the oldest of these become "
+    "older, or with a higher daily limit of the queue",
+    Code.BATCH_SIZE: "{who} got as many tickets as one run gives: free in the next minute, or with a larger batch size",
+    Code.SLOT_TAKEN: "{who} had to leave it for more valuable tickets of this round: free when they have room again",
+    Code.OFF_SHIFT: "{n} off shift: free when their schedule begins",
+    Code.IDLE: "{n} set aside as idle: free when they are active again",
+    Code.OUT_OF_OFFICE: "{n} out of office: free when they are back",
+    Code.STATUS_NOT_ONLINE: "{n} not online: free when they set their status to online",
+    Code.DECLINED: "{who} declined or skipped it: asked again once everybody who could take it has declined, after five "
+    "minutes",
+    Code.MISSING_SKILL: "{n} without a skill that it needs: give them the skill in Zendesk, or make the skill optional",
+    Code.SKILL_LEVEL: "{n} below the level of a skill that it needs: raise their level, or lower the one that is asked",
+    Code.NOT_DEDICATED: "{n} not the agent whom it is dedicated to: change the dedicated rule to let others have it",
+    Code.NOT_IN_GROUP: "{n} not in the ticket's group: add them to it in Zendesk",
+    Code.NOT_IN_ROTATION: "{n} not among the agents of the queue: add them to the queue",
+    Code.APP_RESTRICTED: "{n} kept out by the app's own restriction of groups or roles in Zendesk: widen it there",
+    Code.AGENT_SUSPENDED: "{n} suspended in Zendesk",
+    Code.AGENT_LIGHT: "{n} light agents, who cannot have tickets",
+    Code.AGENT_INACTIVE: "{n} gone from Zendesk",
+}
+_ORDER = list(_SENTENCES)
+
+
+def sentences(decision: Decision) -> list[str]:
+    """Return why a ticket waits and what would free it, the most telling first."""
+    if decision.outcome is Outcome.QUEUE_CLOSED:
+        return ["the queue's schedule rests now: its tickets are given when it opens"]
+    if decision.outcome in GIVEN:
+        return [f"agent `{decision.agent}` can take it: it is given in the next round, within a minute"]
+    if not decision.codes:
+        return ["no agent is known: sync the account"]
+    counts = Counter(decision.codes.values())
+    found = [_sentence(code, counts[code]) for code in _ORDER if counts[code]]
+    if decision.outcome is Outcome.WAITING_ALL_FULL:
+        return ["everybody who may take it is full", *found]
+    return ["nobody may take it now", *found]
+
+
+def _sentence(code: Code, number: int) -> str:
+    who = "1 agent" if number == 1 else f"{number} agents"
+    return _SENTENCES[code].format(who=who, n=f"{who} {'is' if number == 1 else 'are'}")

@@ -1,0 +1,214 @@
+"""What every implementation of the port `Store` promises of offers, declines and releases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from libs.kernel.ids import AccountId
+from services.assignment.app.options import QueueOptions
+from services.assignment.app.ports import Store
+from services.assignment.app.rows import Write
+from services.assignment.domain.rotation import TURN
+from services.assignment.tests.store_conformance import T0, Q, facts, later, round_, seed
+
+ASKED = replace(Q, options=QueueOptions(offer_seconds=60, ageing_seconds=5))
+
+
+async def offered(store: Store, account: AccountId, *tickets: int) -> None:
+    await seed(store, account, *tickets, agents=(1,))
+    async with store.transaction(account) as tx:
+        await tx.directory.put_queue(ASKED)
+        await round_(tx, queue=ASKED)
+
+
+async def credit(store: Store, account: AccountId) -> int:
+    """Return the turns owed to agent 1."""
+    async with store.transaction(account) as tx:
+        await tx.tickets.store([facts(99, created_at=later(900))])
+        known = await tx.directory.account()
+        assert known is not None
+        snapshot = await tx.decisions.snapshot(known, ASKED, later(900), None)
+    return snapshot.agents[0].credit
+
+
+class OffersConformance:
+    """Subclasses give `store`, and `account`: one that nobody used before."""
+
+    async def test_options_come_back_and_go_with_their_queue(self, store: Store, account: AccountId) -> None:
+        async with store.transaction(account) as tx:
+            await tx.directory.put_queue(ASKED)
+            assert await tx.directory.queue("q") == ASKED
+            assert await tx.directory.queues() == [ASKED]
+            await tx.directory.put_queue(Q)
+            assert await tx.directory.queue("q") == Q
+            await tx.directory.put_queue(ASKED)
+            assert await tx.directory.delete_queue("q")
+            await tx.directory.put_queue(Q)
+            assert await tx.directory.queue("q") == Q
+
+    async def test_an_offer_takes_a_place_and_a_count_until_it_ends(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await offered(store, account, 1)
+        async with store.transaction(account) as tx:
+            known = await tx.directory.account()
+            agent, offer = await tx.directory.agent(1), await tx.offers.live(1)
+            assert known is not None
+            assert agent is not None
+            assert offer is not None
+            assert (offer.id, offer.agent_id, offer.group_id, offer.queue, offer.state) == (
+                "dec-0",
+                1,
+                7,
+                "q",
+                "offered",
+            )
+            assert (offer.offered_at, offer.expires_at) == (T0, later(60))
+            assert (agent.open_count, await tx.outbox.pending()) == (1, 0)
+            await tx.tickets.store([facts(2)])
+            snapshot = await tx.decisions.snapshot(known, ASKED, later(1), None)
+            assert [t.id for t in snapshot.tickets] == [2]
+            counted = snapshot.agents[0]
+            assert (counted.assigned_12h, counted.assigned_12h_queue, counted.assigned_run) == (1, 1, 1)
+            assert (snapshot.as_of, snapshot.queue.offer_seconds, snapshot.queue.ageing_seconds) == (
+                later(1),
+                60,
+                5,
+            )
+            pull = await tx.decisions.snapshot(known, ASKED, later(1), 1)
+            assert pull.queue.offer_seconds is None
+            assert await tx.offers.due(later(59)) == []
+            assert await tx.offers.due(later(60)) == [offer]
+            await tx.offers.end(offer, "expired", later(60))
+            agent = await tx.directory.agent(1)
+            assert agent is not None
+            assert agent.open_count == 0
+            assert await tx.offers.live(1) is None
+            assert await tx.offers.one("dec-0") == replace(offer, state="expired")
+            assert await tx.offers.one("other") is None
+            assert await tx.offers.due(later(99)) == []
+            row = await tx.tickets.one(1)
+            assert row is not None
+            assert row.routing == "waiting"
+        assert account not in await store.with_due_offers(later(999))
+
+    async def test_a_turn_is_taken_by_the_offer_and_given_back_at_its_end(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await offered(store, account, 1)
+        before = await credit(store, account)
+        async with store.transaction(account) as tx:
+            offer = await tx.offers.live(1)
+            assert offer is not None
+            await tx.offers.end(offer, "declined", later(1))
+
+        assert await credit(store, account) == before + TURN
+
+    async def test_an_accepted_offer_is_an_assignment_with_a_write(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await offered(store, account, 1)
+        assert account in await store.with_due_offers(later(60))
+        assert account not in await store.with_due_offers(later(59))
+        async with store.transaction(account) as tx:
+            offer = await tx.offers.live(1)
+            assert offer is not None
+            await tx.offers.accept(offer, later(9))
+            row, decision = await tx.tickets.one(1), await tx.decisions.one("dec-0")
+            assert row is not None
+            assert decision is not None
+            assert (row.routing, row.facts.assignee_id, row.assigned_at) == ("assigned", 1, later(9))
+            assert decision.write == "pending"
+            assert await tx.outbox.take(5, 60) == [Write("dec-0", 1, 1, 7, "q", later(9), 1, 1)]
+            assert await tx.offers.live(1) is None
+
+    async def test_an_offer_is_withdrawn_when_its_ticket_is_no_longer_free(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await offered(store, account, 1, 2, 3)
+        before = await credit(store, account)
+        async with store.transaction(account) as tx:
+            await tx.tickets.store(
+                [
+                    facts(1, updated_at=later(1), priority="low"),
+                    facts(2, updated_at=later(1), assignee_id=4),
+                    facts(3, updated_at=later(1), status="solved"),
+                ]
+            )
+            states = [(await tx.offers.one(f"dec-{n}")) for n in range(3)]
+            assert [one.state for one in states if one] == ["offered", "withdrawn", "withdrawn"]
+            row = await tx.tickets.one(1)
+            assert row is not None
+            assert row.routing == "offered"
+
+        assert await credit(store, account) == before + 2 * TURN
+
+    async def test_declines_keep_agents_out_until_they_are_lifted(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, 1, 2)
+
+        async def declined() -> dict[int, set[int]]:
+            known = await tx.directory.account()
+            assert known is not None
+            snapshot = await tx.decisions.snapshot(known, Q, later(1), None)
+            return {t.id: set(t.declined) for t in snapshot.tickets}
+
+        async with store.transaction(account) as tx:
+            assert await declined() == {1: set(), 2: set()}
+            assert await tx.offers.decline(1, 1, "skip", later(1))
+            assert await tx.offers.decline(1, 1, "skip", later(2))
+            await tx.offers.told(1, 1)
+            assert not await tx.offers.decline(1, 1, "skip", later(3))
+            await tx.offers.decline(1, 2, "decline", later(9))
+            await tx.offers.decline(2, 1, "expire", later(4))
+            assert await declined() == {1: {1, 2}, 2: {1}}
+            assert await tx.offers.unskip(1) == 1
+            assert await tx.offers.unskip(1) == 0
+            assert await declined() == {1: {2}, 2: {1}}
+            assert await tx.offers.lift([1, 2], later(8)) == 1
+            assert await declined() == {1: {2}, 2: set()}
+            assert await tx.offers.lift([1], later(9)) == 1
+            assert await tx.offers.lift([1], later(9)) == 0
+
+    async def test_open_tickets_without_a_write_on_its_way_can_be_given_back(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, 5, agents=(1,))
+        mine = [facts(n, assignee_id=1, status="open") for n in (1, 2)]
+        async with store.transaction(account) as tx:
+            await round_(tx)
+            await tx.tickets.store(
+                [*mine, facts(3, assignee_id=1, status="pending"), facts(4, assignee_id=2)]
+            )
+            assert await tx.outbox.releasable(1) == (2, 0)
+            assert await tx.outbox.releasable(1, 2) == (1, 0)
+            assert await tx.outbox.release_tickets(1, ["rel-a"], later(5), 2) == 1
+            assert await tx.outbox.releasable(1) == (1, 1)
+            assert await tx.outbox.releasable(1, 2) == (0, 1)
+            assert await tx.outbox.release_tickets(1, ["rel-b"], later(6)) == 2
+            taken = await tx.outbox.take(9, 60)
+            assert [w for w in taken if w.kind == "release"] == [
+                Write("rel-a", 2, 1, 7, "", later(5), 1, 1, "release"),
+                Write("rel-b", 1, 1, 7, "", later(6), 1, 1, "release"),
+            ]
+
+    async def test_a_ticket_given_back_is_news_even_in_the_same_second(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, 1, agents=(1,))
+        async with store.transaction(account) as tx:
+            await round_(tx)
+            first = (await tx.outbox.take(1, 60))[0]
+            await tx.outbox.finish(first, "confirmed")
+            await tx.tickets.store([facts(1, updated_at=later(1), assignee_id=1, status="open")])
+            await tx.outbox.release_tickets(1, ["rel"], later(1))
+            write = (await tx.outbox.take(1, 60))[0]
+            assert await tx.outbox.finish(write, "confirmed")
+            assert not await tx.outbox.finish(write, "confirmed")
+            await tx.tickets.store([facts(1, updated_at=later(1), status="open")])
+            row = await tx.tickets.one(1)
+            assert row is not None
+            assert (row.routing, row.facts.assignee_id) == ("waiting", None)
+            assert await round_(tx, later(2)) == 1  # its assignment ended, so that it may be assigned anew
+            assert (await tx.decisions.head(), await tx.outbox.releasable(1)) == (2, (0, 0))
