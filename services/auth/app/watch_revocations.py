@@ -68,6 +68,7 @@ class WatchRevocations:
         self._stream = stream_seconds
         self._kept: deque[Revocation] = deque(maxlen=KEPT)
         self._position: int | None = None
+        self._restores = 0
         self._read_at = float("-inf")
         self._wake = asyncio.Event()
         self._news = asyncio.Event()
@@ -110,8 +111,13 @@ class WatchRevocations:
             entries = await self._feed.tail(KEPT)
             self._position, more = 0, False
         else:
-            entries = await self._feed.after(self._position, _PAGE)
-            more = len(entries) == _PAGE
+            known = list(self._kept)[-1:]
+            # The newest entry is read once more: it is never swept, so a database without it is not the one before.
+            entries = await self._feed.after(self._position - len(known), _PAGE + len(known))
+            if list(entries[: len(known)]) != known:
+                return self._begin_anew()
+            more = len(entries) == _PAGE + len(known)
+            entries = entries[len(known) :]
         self._read_at = began  # INVARIANT: from before the read, for what is committed later was not seen
         if entries:
             self._kept.extend(entries)
@@ -123,6 +129,16 @@ class WatchRevocations:
             self._keys_due = False
         return more
 
+    def _begin_anew(self) -> bool:
+        """Forget what is kept: the database was restored, and positions are given a second time."""
+        get_logger().warning("the revocation feed begins anew: the database was restored")
+        self._kept.clear()
+        self._position, self._read_at = None, float("-inf")
+        self._restores += 1
+        self._keys_due = True
+        self._tell()
+        return True
+
     def _tell(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
@@ -133,9 +149,10 @@ class WatchRevocations:
         Args:
             position: up to which the follower knows everything; 0 for a snapshot.
         """
-        loop = asyncio.get_running_loop()
+        loop, restores = asyncio.get_running_loop(), self._restores
         end = loop.time() + self._stream * random.uniform(0.9, 1.1)  # noqa: S311 - followers should not march in step
-        if position > 0 and self._fresh(loop.time()) and self._covers(position) and not self._ahead(position):
+        known = self._fresh(loop.time()) and self._covers(position) and not self._ahead(position)
+        if position > 0 and known and not restores:  # after a restore nobody's position can be believed
             sent = position
         else:
             sent = 0
@@ -145,7 +162,7 @@ class WatchRevocations:
                     yield FeedMessage(entry.position, entry)
         yield FeedMessage(sent, snapshot_end=True)
         beat = loop.time() + self._heartbeat
-        while not self._closed and (now := loop.time()) < end:
+        while not self._closed and restores == self._restores and (now := loop.time()) < end:
             news = self._news
             if not self._covers(sent):
                 return  # this stream fell too far behind: the follower comes back for a snapshot

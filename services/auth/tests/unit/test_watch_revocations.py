@@ -174,6 +174,42 @@ async def test_a_follower_that_falls_too_far_behind_is_sent_back_for_a_snapshot(
         assert await slow.next() is None
 
 
+async def test_a_restored_database_ends_every_stream_and_is_read_from_its_own_end() -> None:
+    feed, before = Feed(), Feed()
+    for _ in range(2):
+        await feed.revoke("acc-1")
+    await before.revoke("acc-1")
+    async with feed.running():
+        reader = Reader(feed.watch)
+        assert await reader.snapshot() == ([("acc-1", 2)], 2)
+        await feed.revoke("acc-1")
+        assert await reader.entries(1) == [(3, "acc-1", 3)]
+
+        feed.watch._feed = before.store.feed  # the backup: two revocations ago
+        assert await reader.next() is None
+        again = Reader(feed.watch, 3)
+        assert await again.snapshot() == ([("acc-1", 1)], 1)
+        await before.revoke("acc-2")
+        assert await again.entries(1) == [(2, "acc-2", 1)]
+
+
+async def test_a_restored_database_is_told_from_one_that_went_on_meanwhile() -> None:
+    feed, other = Feed(), Feed()
+    await feed.revoke("acc-1")
+    for account in ("acc-7", "acc-8", "acc-9"):  # the position that is known names another entry there
+        await other.revoke(account)
+    async with feed.running():
+        reader = Reader(feed.watch)
+        await reader.snapshot()
+        await feed.revoke("acc-1")
+        assert await reader.entries(1) == [(2, "acc-1", 2)]
+
+        feed.watch._feed = other.store.feed
+        assert await reader.next() is None
+        said = await Reader(feed.watch, 2).snapshot()
+        assert said == ([("acc-7", 1), ("acc-8", 1), ("acc-9", 1)], 3)
+
+
 async def test_a_heartbeat_says_that_nothing_is_missing_and_only_while_the_database_answers() -> None:
     feed = Feed(heartbeat_seconds=0.05)
     await feed.revoke("acc-1")
