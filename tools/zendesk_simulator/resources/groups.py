@@ -88,7 +88,7 @@ async def create_group(call: Call) -> tuple[int, Row]:
     require(call, "manage_groups")
     values = wrapped(call, "group", _PERMITTED)
     _check(values, None)
-    if any(g["name"].lower() == str(values["name"]).lower() for g in _living(call)):
+    if any(str(g["name"]).lower() == str(values["name"]).lower() for g in _living(call)):
         raise invalid("DuplicateValue", name="Name: has already been taken")
     return 201, {"group": add_group(call.account, values)}
 

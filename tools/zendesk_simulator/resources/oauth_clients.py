@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from tools.zendesk_simulator.bodies import wrapped
 from tools.zendesk_simulator.clock import stamp
 from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import invalid, not_found
@@ -75,7 +76,7 @@ async def list_clients(call: Call) -> Row:
 async def create_client(call: Call) -> tuple[int, Row]:
     call.require_admin()
     user_id = call.user["id"] if call.user else None
-    return 201, {"client": dict(add_client(call.account, call.body.get("client") or {}, user_id))}
+    return 201, {"client": dict(add_client(call.account, wrapped(call, "client"), user_id))}
 
 
 async def show_client(call: Call) -> Row:
@@ -83,7 +84,7 @@ async def show_client(call: Call) -> Row:
 
 
 async def update_client(call: Call) -> Row:
-    row, values = _client(call), call.body.get("client") or {}
+    row, values = _client(call), wrapped(call, "client")
     row.update({k: values[k] for k in _WRITABLE if k in values})
     row["redirect_uri"] = _addresses(row["redirect_uri"])
     row["updated_at"] = stamp(call.account.now())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
+from tools.zendesk_simulator.bodies import wrapped
 from tools.zendesk_simulator.clock import stamp
 from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import forbidden, invalid, invalid_token, not_found
@@ -76,7 +77,7 @@ async def list_tokens(call: Call) -> Row:
 async def create_token(call: Call) -> tuple[int, Row]:
     """An admin makes a token of his own that never expires; it is shown in full this once."""
     call.require_admin()
-    account, values = call.account, call.body.get("token") or {}
+    account, values = call.account, wrapped(call, "token")
     wanted = str(values.get("client_id"))
     client = next((c for c in account.clients.values() if str(c["id"]) == wanted), None)
     if client is None or call.user is None:

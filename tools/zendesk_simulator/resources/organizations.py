@@ -66,8 +66,8 @@ def living(account: Account) -> dict[int, Row]:
 def _check(account: Account, values: Row, row: Row | None) -> None:
     if (row is None or "name" in values) and not str(values.get("name") or "").strip():
         raise invalid("BlankValue", name="Name: cannot be blank")
-    name = str(values.get("name", "")).lower()
-    if any(r["name"].lower() == name for r in living(account).values() if r is not row):
+    name = str(values.get("name") or "").lower()
+    if any(name and str(r["name"]).lower() == name for r in living(account).values() if r is not row):
         raise invalid("DuplicateValue", name=f"Name: {values['name']} has already been taken")
 
 
@@ -174,7 +174,7 @@ async def update_organization(call: Call) -> Row:
 async def create_or_update(call: Call) -> Any:
     call.require_agent()
     values, rows = wrapped(call, "organization", (*_PERMITTED, "id")), living(call.account)
-    row = rows.get(values.get("id", 0))
+    row = rows.get(int(values.get("id") or 0))
     if row is None and values.get("external_id"):
         row = next((r for r in rows.values() if r["external_id"] == values["external_id"]), None)
     _check(call.account, values, row)
@@ -209,7 +209,7 @@ async def update_many(call: Call) -> Row:
     call.require_agent()
     account = call.account
     if "organizations" in call.body:
-        batch = [(int(r.get("id", 0)), r) for r in rows_of(call, "organizations")]
+        batch = [(int(r.get("id") or 0), r) for r in rows_of(call, "organizations")]
     else:
         values = wrapped(call, "organization", _PERMITTED)
         batch = [(i, values) for i in ids_of(call.request)]

@@ -47,6 +47,9 @@ def data_of(call: Call) -> Row:
     value = call.body.get("data")
     if not isinstance(value, dict):
         raise refuse(400, "BadRequest", "the body must have an object `data`")
+    for name in ("key", "type", "relationship_type", "source", "external_id"):
+        if not isinstance(value.get(name), str | None):
+            raise refuse(422, "UnprocessableEntity", f"/data/{name} must be a text")
     return value
 
 

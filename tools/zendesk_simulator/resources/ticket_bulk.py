@@ -11,7 +11,7 @@ from tools.zendesk_simulator.errors import Refusal, invalid, number, too_many_cr
 from tools.zendesk_simulator.faults import rows_to_do
 from tools.zendesk_simulator.paging import ids_of
 from tools.zendesk_simulator.resources.jobs import each, not_created, start_job, works
-from tools.zendesk_simulator.resources.ticket_routes import check, described
+from tools.zendesk_simulator.resources.ticket_routes import described
 from tools.zendesk_simulator.resources.ticket_rows import PERMITTED
 from tools.zendesk_simulator.resources.ticket_trash import trash
 from tools.zendesk_simulator.resources.tickets import create, find, update
@@ -49,13 +49,13 @@ async def update_many(call: Call) -> Row:
         rows = rows_of(call, "tickets")
         if len(rows) > MOST:
             raise too_many_values(MOST)
-        work["batch"] = [(number(t.get("id")), check(call, t, "tickets")) for t in rows]
+        work["batch"] = [(number(t.get("id")), t) for t in rows]
     else:
         ids = ids_of(call.request)
         if not ids and (external := call.query.get("external_ids")):
             wanted = external.split(",")
             ids = [t["id"] for t in account.tickets.values() if t["external_id"] in wanted]
-        values = check(call, wrapped(call, "ticket", PERMITTED))
+        values = wrapped(call, "ticket", PERMITTED)
         work["batch"] = [(i, values) for i in ids]
     job = start_job(account, "Bulk Update Ticket", len(work["batch"]), work=work)
     return {"job_status": job}

@@ -7,7 +7,7 @@ import re
 from tools.zendesk_simulator.clock import stamp
 from tools.zendesk_simulator.endpoint import Call, endpoint
 from tools.zendesk_simulator.errors import invalid, missing, not_found, number
-from tools.zendesk_simulator.paging import page
+from tools.zendesk_simulator.paging import page, whole
 from tools.zendesk_simulator.resources.sideloads import add_related
 from tools.zendesk_simulator.resources.ticket_history import add_audit, audit_of
 from tools.zendesk_simulator.resources.ticket_rows import find
@@ -128,7 +128,7 @@ async def all_audits(call: Call) -> Row:
     account = call.account
     entries = account.streams["ticket_events"]
     stream = [a for a in (audit_of(account, e) for e in entries) if a is not None]
-    cursor, limit = call.query.get("cursor"), min(1000, int(call.query.get("limit") or 1000))
+    cursor, limit = call.query.get("cursor"), min(1000, max(1, whole(call.request, "limit", 1000)))
     stream.sort(key=lambda a: a["id"], reverse=True)
     if cursor:
         stream = [a for a in stream if a["id"] < number(cursor)]

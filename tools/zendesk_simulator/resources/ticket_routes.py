@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from tools.zendesk_simulator.bodies import action_of, integer, wrapped
+from tools.zendesk_simulator.bodies import wrapped
 from tools.zendesk_simulator.clock import stamp
 from tools.zendesk_simulator.endpoint import Call, endpoint
-from tools.zendesk_simulator.errors import bad_request, forbidden, invalid, number, wrong_type
+from tools.zendesk_simulator.errors import bad_request, forbidden, invalid, number
 from tools.zendesk_simulator.paging import Rows, ids_of, page
 from tools.zendesk_simulator.resources.jobs import start_job
 from tools.zendesk_simulator.resources.sideloads import add_related, add_slas, included
@@ -47,18 +47,6 @@ def seen(call: Call, rows: Sequence[Row]) -> Sequence[Row]:
     return [row for row in rows if may_see(account, user, row)]
 
 
-def check(call: Call, values: Row, prefix: str = "ticket") -> Row:
-    """Refuse members of the wrong type."""
-    for name in ("assignee_id", "group_id", "requester_id", "organization_id"):
-        integer(call, values, name, prefix)
-    for name in ("tags", "additional_tags", "remove_tags"):
-        if name in values and not isinstance(values[name], list | str | None):
-            raise wrong_type(f"{prefix}.{name}", "an array", action_of(call))
-    if "comment" in values and not isinstance(values["comment"], dict | None):
-        raise wrong_type(f"{prefix}.comment", "an object", action_of(call))
-    return values
-
-
 def described(values: Row) -> Row:
     """Refuse a new ticket without a description."""
     if not text_of(values.get("comment") or {}) and not values.get("description"):
@@ -83,7 +71,7 @@ def listed(call: Call, rows: Sequence[Row], path: str) -> Row:
 
 async def create_ticket(call: Call) -> tuple[int, Row]:
     author = int(call.require_agent()["id"])
-    values = described(check(call, wrapped(call, "ticket", PERMITTED)))
+    values = described(wrapped(call, "ticket", PERMITTED))
     account, key = call.account, call.request.headers.get("idempotency-key")
     now = account.now().timestamp()
     if key:
@@ -141,7 +129,7 @@ async def count_tickets(call: Call) -> Row:
 
 async def update_ticket(call: Call) -> Row:
     author, row = int(require(call, "ticket_editing")["id"]), _seen(call)
-    audit = update(call.account, row, check(call, wrapped(call, "ticket", PERMITTED)), author)
+    audit = update(call.account, row, wrapped(call, "ticket", PERMITTED), author)
     return {"ticket": show(row), "audit": audit}
 
 
