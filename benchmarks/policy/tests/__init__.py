@@ -1,0 +1,1 @@
+"""Tests of the benchmarks themselves: that they measure what they say, never how fast."""
