@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tools.zendesk_simulator.endpoint import Call
 from tools.zendesk_simulator.errors import forbidden
+from tools.zendesk_simulator.resources.custom_roles import CONFIGURATION
 from tools.zendesk_simulator.state import Account, Row
 
 PLAIN_AGENT = {
@@ -25,7 +26,7 @@ def right(account: Account, user: Row, name: str) -> object:
     role = account.custom_roles.get(user["custom_role_id"] or 0)
     if role is None or "configuration" not in role:
         return PLAIN_AGENT.get(name, False)
-    return role["configuration"].get(name, False)
+    return role["configuration"].get(name, CONFIGURATION.get(name, False))
 
 
 def require(call: Call, name: str) -> Row:

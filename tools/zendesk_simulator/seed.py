@@ -15,6 +15,7 @@ from tools.zendesk_simulator.resources.oauth_clients import add_client
 from tools.zendesk_simulator.resources.tickets import create
 from tools.zendesk_simulator.resources.users import add_user
 from tools.zendesk_simulator.resources.views import add_view
+from tools.zendesk_simulator.seed_more import seed_before_users, seed_user
 from tools.zendesk_simulator.state import Account, Row, World
 
 
@@ -38,8 +39,9 @@ def read_seed(path: Path) -> list[dict[str, Any]]:
 def seed_account(world: World, spec: dict[str, Any]) -> dict[str, Any]:
     """Make an account and what the description names; return the ids that were given.
 
-    Members: subdomain, plan, job_seconds, regime, oauth_clients, custom_roles, groups, users (with `groups`), views,
-    user_fields, ticket_fields, apps (each with `install: true` or settings), tickets. An OAuth client given as an
+    Members: subdomain, plan, job_seconds, regime, oauth_clients, custom_roles, groups, users (with `groups` and
+    `skills`), views, user_fields, ticket_fields, apps (each with `install: true` or settings), tickets, and those of
+    `seed_more.seed_before_users`. An OAuth client given as an
     identifier alone is one that another account has: a global client. An app keeps its key in every account.
     """
     plan = spec.get("plan", "enterprise_plus")
@@ -56,6 +58,7 @@ def seed_account(world: World, spec: dict[str, Any]) -> dict[str, Any]:
     for role in spec.get("custom_roles", ()):
         account.custom_roles[int(role["id"])] = dict(role)
     made: dict[str, Any] = {"subdomain": account.subdomain, "account_id": account.id}
+    made |= seed_before_users(account, spec)
     made["groups"] = [add_group(account, g)["id"] for g in spec.get("groups", ())]
     made["users"] = [_user(account, u) for u in spec.get("users", ())]
     made["user_fields"] = [add_field(account, "user_field", f)["id"] for f in spec.get("user_fields", ())]
@@ -88,4 +91,5 @@ def _user(account: Account, spec: dict[str, Any]) -> int:
     user = add_user(account, spec)
     for group in spec.get("groups", ()):
         add_membership(account, user["id"], int(group))
+    seed_user(account, user["id"], spec)
     return int(user["id"])

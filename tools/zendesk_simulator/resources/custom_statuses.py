@@ -45,6 +45,12 @@ def _ensure(account: Account) -> dict[int, Row]:
     return rows
 
 
+def add_status(account: Account, values: Row) -> Row:
+    """Make a custom status of a category."""
+    _ensure(account)
+    return _add(account, values, default=False)
+
+
 def default_of(account: Account, status: str) -> int | None:
     """Return the default custom status of a status; closed and deleted tickets keep that of solved."""
     wanted = status if status in CATEGORIES else "solved"
@@ -71,7 +77,7 @@ async def create_status(call: Call) -> tuple[int, Row]:
         raise invalid(status_category="Status category: is not included in the list")
     if not values.get("agent_label"):
         raise invalid("BlankValue", agent_label="Agent label: cannot be blank")
-    return 201, {"custom_status": _add(call.account, values, default=False)}
+    return 201, {"custom_status": add_status(call.account, values)}
 
 
 async def show_status(call: Call) -> Row:
