@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import grpc
 
@@ -18,6 +19,7 @@ from libs.participant.sql import SqlSubjects
 from libs.service.definition import Parts, ServiceDefinition, Wiring
 from libs.service.run import run_service
 from libs.zendesk.sql_windows import SqlWindows
+from services.assignment.adapters.privacy import PrivacyClient
 from services.assignment.adapters.sql.decisions import DECISIONS_CHANNEL
 from services.assignment.adapters.sql.store import SqlStore
 from services.assignment.adapters.sql.subjects import PLACES
@@ -30,6 +32,7 @@ from services.assignment.app.explain import Explain
 from services.assignment.app.give_back import ReleaseAgentTickets, SkipTicket
 from services.assignment.app.ingest_webhook import IngestWebhook
 from services.assignment.app.manage_queues import ManageQueues
+from services.assignment.app.restricted import Restricted
 from services.assignment.app.route import Route
 from services.assignment.app.run_minute_job import RunMinuteJob
 from services.assignment.app.sync_account import SyncAccount
@@ -59,8 +62,10 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
     windows = SqlWindows(database, clock)
     zendesk = ZendeskClients(parts.channels, settings.zendesk_url_template, clock, windows)
     policy = PolicyClient(parts.channels, parts.tokens)
-    route, write = Route(store, ids), WriteOutbox(store, zendesk)
-    job = RunMinuteJob(store, zendesk, route, write, clock)
+    restricted = Restricted(store, PrivacyClient(parts.channels, parts.tokens), clock)
+    route, write = Route(store, ids, restricted), WriteOutbox(store, zendesk)
+    kept = timedelta(days=settings.inputs_days)
+    job = RunMinuteJob(store, zendesk, route, write, clock, kept)
     bell = Bell()
     release = ReleaseAgentTickets(store, clock, ids, wake)
     use = UseCases(
@@ -74,7 +79,7 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
         watch=Watch(store, bell),
         settings=UpdateAgentSettings(store, zendesk, policy),
         queues=ManageQueues(store, clock),
-        explain=Explain(store, clock),
+        explain=Explain(store, route, clock),
         store=store,
         pages=parts.pages,
         clock=clock,
@@ -100,7 +105,7 @@ DEFINITION = ServiceDefinition(
     name="assignment",
     settings_type=AssignmentSettings,
     migrations="services.assignment.migrations",
-    minimum_revision="0004",
+    minimum_revision="0005",
     peers=PEERS,
     build=build,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from libs.settings.service import Port, ServiceSettings
@@ -16,6 +16,7 @@ class AssignmentSettings(ServiceSettings):
     Attributes:
         key_encryption_key_file: base64 of 32 bytes; wraps the data keys of webhook secrets.
         minute_job: whether the ticker runs in this process.
+        inputs_days: how long a decision can be decided again from what it was made from.
     """
 
     model_config = SettingsConfigDict(env_prefix="ASSIGNMENT_", extra="ignore", frozen=True)
@@ -24,3 +25,4 @@ class AssignmentSettings(ServiceSettings):
     key_encryption_key_file: Path | None = None
     key_encryption_key: SecretStr | None = None
     minute_job: bool = True
+    inputs_days: int = Field(default=90, ge=1, le=3650)

@@ -42,6 +42,7 @@ class AnswerOffer:
             OfferEndedError: it was answered otherwise, expired or was withdrawn; tells who has the ticket.
         """
         now = self._clock.now()
+        await self._route.prepare(account)
         async with self._store.transaction(account) as tx:
             await tx.decisions.lock()
             offer = await tx.offers.one(offer_id)
@@ -77,6 +78,7 @@ class ExpireOffers:
     async def __call__(self, account: AccountId) -> int:
         """Return how many offers expired."""
         now = self._clock.now()
+        await self._route.prepare(account)
         async with self._store.transaction(account) as tx:
             await tx.decisions.lock()
             due = await tx.offers.due(now)

@@ -39,6 +39,7 @@ class AssignNext:
             RequestIdReusedError: the request id came from another agent before.
         """
         body = str(agent).encode()
+        await self._route.prepare(account)
         async with self._store.transaction(account) as tx:
             await tx.decisions.lock()
             answered = await tx.requests.find(account, request_id, _METHOD, body)

@@ -74,7 +74,7 @@ DATA_MAP = DataMap(
             "the decision",
         ),
         Column("inputs", "snapshot", Strategy.KEEP, _PROOF),
-        *not_personal("inputs", "account digest", "which facts a decision was made from"),
+        *not_personal("inputs", "account digest at", "which facts a decision was made from"),
         Column("rotation", "agent_id", Strategy.DELETE_ROW, "turns of an agent", "agent_id"),
         *not_personal("rotation", "account queue balance", "turns"),
         Column("outbox", "agent_id", Strategy.KEEP, _PROOF, "agent_id"),

@@ -11,6 +11,7 @@ from libs.kernel.errors import NotFoundError
 from libs.kernel.ids import AccountId
 from services.assignment.app.chained import chained
 from services.assignment.app.ports import Store
+from services.assignment.app.route import Route
 from services.assignment.app.rows import DecisionRow
 from services.assignment.domain.decide import decide
 from services.assignment.domain.errors import QueueNotActiveError
@@ -56,8 +57,9 @@ class Explained:
 class Explain:
     """Answers without changing anything."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, route: Route, clock: Clock) -> None:
         self._store = store
+        self._route = route
         self._clock = clock
 
     async def decision(self, account: AccountId, decision_id: str) -> Explained:
@@ -85,6 +87,7 @@ class Explain:
             QueueNotActiveError: it waits, but no active queue holds it.
         """
         missing = NotFoundError("the ticket does not wait", metadata={"name": f"tickets/{ticket}"})
+        await self._route.prepare(account)
         async with self._store.transaction(account) as tx:
             kept, known = await tx.directory.account(), await tx.tickets.one(ticket)
             if kept is None or known is None or known.routing != "waiting":
@@ -92,7 +95,7 @@ class Explain:
             queue = await tx.tickets.holder(ticket)
             if queue is None:
                 raise QueueNotActiveError("no active queue holds the ticket")
-            snapshot = await tx.decisions.snapshot(kept, queue, self._clock.now(), None)
+            snapshot = await self._route.look(tx, kept, queue, self._clock.now())
         found = next((d for d in decide(snapshot).decisions if d.ticket == ticket), None)
         if found is None:  # behind the queue's scan limit, or taken this very moment
             raise missing

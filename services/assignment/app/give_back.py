@@ -70,6 +70,7 @@ class SkipTicket:
             ZendeskError: Zendesk did not record the skip; ours counts, and the same call tells Zendesk again.
         """
         now = self._clock.now()
+        await self._route.prepare(account)
         async with self._store.transaction(account) as tx:
             await tx.decisions.lock()
             row, offer = await tx.tickets.one(ticket), await tx.offers.live(ticket)

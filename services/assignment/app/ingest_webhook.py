@@ -38,6 +38,7 @@ class IngestWebhook:
         require_fresh(timestamp, now)
         facts = read_body(body)
         decision = ""
+        await self._route.prepare(account)
         async with self._store.transaction(account) as tx:
             # First of all: a round that has the lock wants the ticket's row next.
             await tx.decisions.lock()

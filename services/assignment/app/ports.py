@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -171,6 +171,13 @@ class Decisions(Protocol):
         """
         ...
 
+    async def forget_inputs(self, before: datetime, limit: int) -> int:
+        """Forget at most so many inputs that no decision since an instant was made from; return how many.
+
+        The decisions stay, with their codes and hashes; they can no longer be decided again.
+        """
+        ...
+
     async def inputs(self, digest: str) -> Snapshot | None:
         """Return a snapshot that decisions were made from."""
         ...
@@ -327,6 +334,20 @@ class Policy(Protocol):
 
     async def publish(self, account: AccountId, agents: Sequence[AgentRow]) -> None:
         """Tell policy users, roles and groups, and who administrates whom."""
+        ...
+
+
+class Privacy(Protocol):
+    """What privacy forbids. Raises whatever the call raises when it does not answer."""
+
+    async def agents(
+        self, account: AccountId, agents: Sequence[int]
+    ) -> tuple[int, Collection[int], Collection[int]]:
+        """Return the register's revision, who may not be routed to, and whose skills may not be used."""
+        ...
+
+    async def may_have_affinity(self, account: AccountId, requester: int) -> bool:
+        """Tell whether a requester's tickets may go to the agent who had the earlier ones."""
         ...
 
 

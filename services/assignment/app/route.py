@@ -9,6 +9,7 @@ from libs.kernel.errors import ConcurrentChangeError
 from libs.kernel.ids import AccountId, IdSource
 from libs.telemetry.logs import get_logger
 from services.assignment.app.ports import Store, Transaction
+from services.assignment.app.restricted import Restricted
 from services.assignment.app.rows import Account, QueueRow, Round
 from services.assignment.domain.decide import decide
 from services.assignment.domain.errors import NotSyncedError
@@ -35,9 +36,21 @@ class Routed:
 class Route:
     """Runs rounds."""
 
-    def __init__(self, store: Store, ids: IdSource) -> None:
+    def __init__(self, store: Store, ids: IdSource, restricted: Restricted) -> None:
         self._store = store
         self._ids = ids
+        self._restricted = restricted
+
+    async def prepare(self, account: AccountId) -> None:
+        """Learn what must be known before a round; called before a transaction, never inside one."""
+        await self._restricted.refresh(account)
+
+    async def look(
+        self, tx: Transaction, account: Account, queue: QueueRow, as_of: datetime, only: int | None = None
+    ) -> Snapshot:
+        """Return everything that a round of a queue looks at."""
+        snapshot = await tx.decisions.snapshot(account, queue, as_of, only)
+        return self._restricted.applied(account.account, snapshot)
 
     async def __call__(self, account: AccountId, queue_id: str, command: str, as_of: datetime) -> Routed:
         """Decide for every ticket that waits in a queue, in one transaction; nothing if it is not active now.
@@ -45,6 +58,7 @@ class Route:
         Raises:
             NotSyncedError: the account is unknown.
         """
+        await self.prepare(account)
         async with self._store.transaction(account) as tx:
             # INVARIANT: one round at a time per account, so no cap is passed and no turn is lost.
             await tx.decisions.lock()
@@ -79,7 +93,7 @@ class Route:
             raise NotSyncedError("nothing is known of this account yet: sync it first")
         round_ = Round(queue, mechanism, command, as_of)
         for _ in range(_ATTEMPTS):
-            snapshot = await tx.decisions.snapshot(kept, queue, as_of, only)
+            snapshot = await self.look(tx, kept, queue, as_of, only)
             if not snapshot.tickets:
                 return Routed(0, [])
             considered, plan = len(snapshot.tickets), decide(snapshot)

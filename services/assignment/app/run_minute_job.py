@@ -20,6 +20,9 @@ from services.assignment.domain.errors import NotSyncedError
 
 INVOCATIONS_KEPT = timedelta(hours=24)
 """Longer than any retry of Zendesk's, and than the window of a webhook's timestamp (facts: Zendesk, decision 3)."""
+INPUTS_KEPT = timedelta(days=90)
+"""How long a decision can be decided again; ours: the longest that a quarter's complaint takes."""
+INPUTS_AT_ONCE = 1000
 CATCH_UP_FROM = timedelta(minutes=5)
 """How long before the last sync the export is read from when nothing better is known."""
 
@@ -38,13 +41,20 @@ class RunMinuteJob:
     """The minute job of one account; safe to run twice, at once, and to be killed at any line."""
 
     def __init__(
-        self, store: Store, zendesk: Zendesk, route: Route, write: WriteOutbox, clock: Clock
+        self,
+        store: Store,
+        zendesk: Zendesk,
+        route: Route,
+        write: WriteOutbox,
+        clock: Clock,
+        inputs_kept: timedelta = INPUTS_KEPT,
     ) -> None:
         self._store = store
         self._zendesk = zendesk
         self._route = route
         self._write = write
         self._clock = clock
+        self._inputs_kept = inputs_kept
         self._expire = ExpireOffers(store, route, clock)
 
     async def __call__(self, account: AccountId, *, catch_up: bool, wait_for_writes: bool) -> JobDone:
@@ -70,6 +80,7 @@ class RunMinuteJob:
             done.written = (await self._write(account)).confirmed
         async with self._store.transaction(account) as tx:
             await tx.tickets.forget_invocations(now - INVOCATIONS_KEPT)
+            await tx.decisions.forget_inputs(now - self._inputs_kept, INPUTS_AT_ONCE)
             done.waiting = await tx.tickets.waiting()
         return done
 

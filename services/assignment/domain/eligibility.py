@@ -44,7 +44,6 @@ def _dropped(ticket: Ticket, after_seconds: int | None, as_of: datetime | None) 
 
 def barred(agent: Agent, kind: Kind, queue: Queue, restrictions: Restrictions) -> Code | None:
     """Return why an agent may not take tickets of a kind in a queue at all; None when he may."""
-    group = kind.group
     if not agent.active:
         return Code.AGENT_INACTIVE
     if agent.light:
@@ -55,13 +54,24 @@ def barred(agent: Agent, kind: Kind, queue: Queue, restrictions: Restrictions) -
         return Code.APP_RESTRICTED
     if restrictions.roles and agent.custom_role_id not in restrictions.roles:
         return Code.APP_RESTRICTED
+    if agent.restricted:
+        return Code.PROCESSING_RESTRICTED
+    return (
+        _outside(agent, kind.group, queue)
+        or _absent(agent)
+        or _unskilled(agent, kind)
+        or _excluded(agent, kind)
+    )
+
+
+def _outside(agent: Agent, group: int | None, queue: Queue) -> Code | None:
     if queue.agents and agent.id not in queue.agents:
         return Code.NOT_IN_ROTATION
     if group is not None and group not in agent.groups:
         return Code.NOT_IN_GROUP
     if group is None and not agent.groups:
         return Code.NOT_IN_GROUP
-    return _absent(agent) or _unskilled(agent, kind) or _excluded(agent, kind)
+    return None
 
 
 def _absent(agent: Agent) -> Code | None:

@@ -13,7 +13,7 @@ from services.assignment.domain.model import Agent, Model, Need, Queue, Restrict
 
 def dump(snapshot: Snapshot) -> str:
     """Return a snapshot as canonical JSON: the same facts give the same text, in whatever order they came."""
-    value = {
+    value: dict[str, Any] = {
         "agents": [_plain(a) for a in sorted(snapshot.agents, key=lambda a: a.id)],
         "tickets": [_plain(t) for t in sorted(snapshot.tickets, key=lambda t: t.id)],
         "queue": _plain(snapshot.queue),
@@ -21,6 +21,8 @@ def dump(snapshot: Snapshot) -> str:
     }
     if snapshot.as_of is not None:  # snapshots older than this fact keep their text
         value["as_of"] = snapshot.as_of.isoformat()
+    if snapshot.privacy_revision is not None:
+        value["privacy_revision"] = snapshot.privacy_revision
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
@@ -43,6 +45,7 @@ def load(text: str) -> Snapshot:
             Queue(**_typed(value["queue"])),
             Restrictions(**_typed(value["restrictions"])),
             datetime.fromisoformat(value["as_of"]) if "as_of" in value else None,
+            value.get("privacy_revision"),
         )
     except (KeyError, TypeError) as error:
         raise ValueError("not the text of a snapshot") from error

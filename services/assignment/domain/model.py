@@ -27,6 +27,7 @@ class Code(StrEnum):
     AGENT_LIGHT = "AGENT_LIGHT"
     AGENT_SUSPENDED = "AGENT_SUSPENDED"
     APP_RESTRICTED = "APP_RESTRICTED"
+    PROCESSING_RESTRICTED = "PROCESSING_RESTRICTED"
     NOT_IN_ROTATION = "NOT_IN_ROTATION"
     NOT_IN_GROUP = "NOT_IN_GROUP"
     STATUS_NOT_ONLINE = "STATUS_NOT_ONLINE"
@@ -82,6 +83,7 @@ class Agent:
         absence: why he is not online, if we know more than that: idle or out_of_office.
         off_shift: whether his schedule keeps him from new tickets now.
         skills: (skill, level), by skill.
+        restricted: whether he had his data kept out of routing (GDPR Art. 18).
     """
 
     id: AgentId
@@ -103,6 +105,7 @@ class Agent:
     absence: str = ""
     off_shift: bool = False
     skills: tuple[tuple[str, int], ...] = ()
+    restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,7 @@ class Snapshot:
 
     Attributes:
         as_of: the instant; None where nothing depends on it.
+        privacy_revision: of the register of restrictions that was applied; None = none was known.
     """
 
     agents: Sequence[Agent]
@@ -190,6 +194,7 @@ class Snapshot:
     queue: Queue
     restrictions: Restrictions = Restrictions()
     as_of: datetime | None = None
+    privacy_revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ _SENTENCES: dict[Code, str] = {
     Code.MISSING_SKILL: "{n} without a skill that it needs: give them the skill in Zendesk, or make the skill optional",
     Code.SKILL_LEVEL: "{n} below the level of a skill that it needs: raise their level, or lower the one that is asked",
     Code.NOT_DEDICATED: "{n} not the agent whom it is dedicated to: change the dedicated rule to let others have it",
+    Code.PROCESSING_RESTRICTED: "{n} kept out of routing by a restriction in the privacy service: lift it there",
     Code.NOT_IN_GROUP: "{n} not in the ticket's group: add them to it in Zendesk",
     Code.NOT_IN_ROTATION: "{n} not among the agents of the queue: add them to the queue",
     Code.APP_RESTRICTED: "{n} kept out by the app's own restriction of groups or roles in Zendesk: widen it there",

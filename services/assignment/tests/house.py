@@ -15,7 +15,7 @@ from libs.crypto.envelope import Envelope, LocalKeyProvider
 from libs.kernel.clock import ManualClock
 from libs.kernel.ids import AccountId, CountingIds
 from libs.rpc.identity import Caller
-from services.assignment.adapters.memory.suite import MemoryInstallations, MemoryPolicy
+from services.assignment.adapters.memory.suite import MemoryInstallations, MemoryPolicy, MemoryPrivacy
 from services.assignment.app.answer_offer import AnswerOffer, ExpireOffers
 from services.assignment.app.assign_next import AssignNext
 from services.assignment.app.explain import Explain
@@ -23,6 +23,7 @@ from services.assignment.app.give_back import ReleaseAgentTickets, SkipTicket
 from services.assignment.app.ingest_webhook import IngestWebhook
 from services.assignment.app.manage_queues import ManageQueues
 from services.assignment.app.ports import Store
+from services.assignment.app.restricted import Restricted
 from services.assignment.app.route import Route
 from services.assignment.app.rows import DecisionRow, QueueRow, TicketRow
 from services.assignment.app.run_minute_job import JobDone, RunMinuteJob
@@ -51,14 +52,16 @@ class House:
         self.store, self.zendesk, self.clock, self.ids = store, zendesk, clock, ids
         self.installations, self.policy, self.wake = MemoryInstallations(), MemoryPolicy(), asyncio.Event()
         self.sealer = Envelope(LocalKeyProvider([bytes(32)]), MemoryDataKeys())
-        self.route, self.write = Route(store, ids), WriteOutbox(store, zendesk)
+        self.privacy = MemoryPrivacy()
+        self.restricted = Restricted(store, self.privacy, clock)
+        self.route, self.write = Route(store, ids, self.restricted), WriteOutbox(store, zendesk)
         self.sync = SyncAccount(store, zendesk, self.installations, self.policy, self.sealer, clock, ids)
         self.ingest = IngestWebhook(store, self.sealer, self.route, clock, self.wake)
         self.job = RunMinuteJob(store, zendesk, self.route, self.write, clock)
         self.next = AssignNext(store, self.route, self.write, clock, ids)
         self.settings = UpdateAgentSettings(store, zendesk, self.policy)
         self.queues = ManageQueues(store, clock)
-        self.explain = Explain(store, clock)
+        self.explain = Explain(store, self.route, clock)
         self.bell = bell or Bell()
         self.watch = Watch(store, self.bell)
         self.answer = AnswerOffer(store, self.route, clock, self.wake)

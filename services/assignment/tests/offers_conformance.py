@@ -212,3 +212,20 @@ class OffersConformance:
             assert (row.routing, row.facts.assignee_id) == ("waiting", None)
             assert await round_(tx, later(2)) == 1  # its assignment ended, so that it may be assigned anew
             assert (await tx.decisions.head(), await tx.outbox.releasable(1)) == (2, (0, 0))
+
+    async def test_inputs_age_from_the_last_decision_that_was_made_from_them(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, 1, 2)
+        async with store.transaction(account) as tx:
+            await round_(tx)
+            first = await tx.decisions.one("dec-0")
+            await tx.tickets.store([facts(3)])
+            await round_(tx, later(9))
+            second = await tx.decisions.one("dec-2")
+            assert first is not None
+            assert second is not None
+            assert await tx.decisions.forget_inputs(later(9), 0) == 0
+            assert await tx.decisions.forget_inputs(later(9), 5) == 1
+            assert await tx.decisions.inputs(first.inputs) is None
+            assert await tx.decisions.inputs(second.inputs) is not None

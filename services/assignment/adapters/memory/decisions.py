@@ -86,7 +86,7 @@ class MemoryDecisions:
         if not kept:
             return []
         facts = dump(snapshot)
-        self._tables.inputs[digest(facts)] = facts
+        self._tables.inputs[digest(facts)] = (facts, round_.as_of)
         rows = link(account, round_, kept, ids, inputs=digest(facts), head=self._head())
         self._tables.decisions |= {row.id: row for row in rows}
         for decision, row in zip(kept, rows, strict=True):
@@ -136,8 +136,14 @@ class MemoryDecisions:
         )
 
     async def inputs(self, digest: str) -> Snapshot | None:
-        facts = self._tables.inputs.get(digest)
-        return load(facts) if facts is not None else None
+        kept = self._tables.inputs.get(digest)
+        return load(kept[0]) if kept is not None else None
+
+    async def forget_inputs(self, before: datetime, limit: int) -> int:
+        old = [key for key, (_, at) in self._tables.inputs.items() if at < before][:limit]
+        for key in old:
+            del self._tables.inputs[key]
+        return len(old)
 
     async def one(self, decision: str) -> DecisionRow | None:
         return self._tables.decisions.get(decision)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from libs.kernel.errors import DependencyUnavailableError
 from libs.kernel.ids import AccountId
 from services.assignment.app.rows import AgentRow
 from services.assignment.domain.model import Restrictions
@@ -17,6 +18,31 @@ class MemoryInstallations:
 
     async def restrictions(self, account: AccountId) -> Restrictions:
         return self.by_account.get(account, Restrictions())
+
+
+class MemoryPrivacy:
+    """Implements the port `Privacy`; `down` stands for a privacy that does not answer."""
+
+    def __init__(self) -> None:
+        self.basic: set[int] = set()
+        self.scoring: set[int] = set()
+        self.no_affinity: set[int] = set()
+        self.revision = 1
+        self.down = False
+
+    async def agents(
+        self, account: AccountId, agents: Sequence[int]
+    ) -> tuple[int, Collection[int], Collection[int]]:
+        self._require_up()
+        return self.revision, self.basic & set(agents), self.scoring & set(agents)
+
+    async def may_have_affinity(self, account: AccountId, requester: int) -> bool:
+        self._require_up()
+        return requester not in self.no_affinity
+
+    def _require_up(self) -> None:
+        if self.down:
+            raise DependencyUnavailableError("privacy does not answer")
 
 
 class MemoryPolicy:

@@ -80,7 +80,7 @@ class Tables:
     invocations: dict[str, datetime] = field(default_factory=dict)
     assignments: dict[str, KeptAssignment] = field(default_factory=dict)
     decisions: dict[str, DecisionRow] = field(default_factory=dict)
-    inputs: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     rotation: dict[tuple[str, int], int] = field(default_factory=dict)
     outbox: dict[str, KeptWrite] = field(default_factory=dict)
     offers: dict[str, OfferRow] = field(default_factory=dict)

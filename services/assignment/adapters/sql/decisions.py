@@ -85,7 +85,7 @@ class SqlDecisions:
         kept = news(plan, {r.ticket: r.outcome for r in known})
         if not kept:
             return []
-        await self._decide(account, round_, kept, ids, await self._keep_inputs(snapshot))
+        await self._decide(account, round_, kept, ids, await self._keep_inputs(snapshot, round_.as_of))
         given = list(zip(kept, ids, strict=False))
         await self._assign(round_, [(d, i) for d, i in given if d.outcome is Outcome.ASSIGNED])
         await self._offer(round_, [(d, i) for d, i in given if d.outcome is Outcome.OFFERED])
@@ -111,15 +111,26 @@ class SqlDecisions:
         )
         return kept
 
-    async def _keep_inputs(self, snapshot: Snapshot) -> str:
+    async def _keep_inputs(self, snapshot: Snapshot, at: datetime) -> str:
         facts = dump(snapshot)
         key = digest(facts)
         await self._run(
-            "INSERT INTO inputs (account, digest, snapshot) VALUES (:account, :digest, :snapshot) ON CONFLICT DO NOTHING",
+            "INSERT INTO inputs (account, digest, snapshot, at) VALUES (:account, :digest, :snapshot, :at) "
+            "ON CONFLICT (account, digest) DO UPDATE SET at = excluded.at",
+            at=at,
             digest=key,
             snapshot=zlib.compress(facts.encode()),
         )
         return key
+
+    async def forget_inputs(self, before: datetime, limit: int) -> int:
+        done = await self._run(
+            "DELETE FROM inputs WHERE account = :account AND digest IN (SELECT digest FROM inputs "
+            "WHERE account = :account AND at < :before LIMIT :limit)",
+            before=before,
+            limit=limit,
+        )
+        return int(done.rowcount)
 
     async def inputs(self, digest: str) -> Snapshot | None:
         found = await self._run(

@@ -21,7 +21,7 @@ PACKAGE = "services.assignment.migrations"
 async def test_migrations_go_up_once_and_serve_what_main_asks_for(fresh_database: FreshDatabase) -> None:
     url = fresh_database(None)
 
-    assert migrate(url, PACKAGE) == ["0001", "0002", "0003", "0004"]
+    assert migrate(url, PACKAGE) == ["0001", "0002", "0003", "0004", "0005"]
     assert migrate(url, PACKAGE) == []
     assert pending(url, PACKAGE) == []
     database = Database(url)
@@ -49,7 +49,7 @@ async def test_the_second_migration_keeps_the_rows_of_the_first(fresh_database: 
             )
         )
 
-    assert migrate(url, PACKAGE) == ["0002", "0003", "0004"]
+    assert migrate(url, PACKAGE) == ["0002", "0003", "0004", "0005"]
     async with database.transaction() as connection:
         assert (await connection.execute(text("SELECT inputs FROM decisions"))).scalar_one() == ""
     await database.close()
