@@ -83,7 +83,9 @@ class Guard:
 
 
 def _secret(request: Any) -> str:
-    return next((value for name in _SECRETS if (value := getattr(request, name, ""))), "")
+    given = (getattr(request, name, "") for name in _SECRETS)
+    # Elsewhere `state` is the one of an installation, an enumeration.
+    return next((value for value in given if value and isinstance(value, str)), "")
 
 
 def _account(request: Any, secret: str) -> AccountId | None:

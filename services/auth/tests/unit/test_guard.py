@@ -22,6 +22,7 @@ from services.auth.rpc.peers import AUTH, PEERS
 from services.auth.rpc.servicer import AuthServicer
 from services.auth.tests.house import ADMIN, House
 from services.auth.tests.served import use_cases
+from setlist.auth.v1 import auth_resources_pb2 as resources
 from setlist.auth.v1 import auth_service_pb2 as messages
 from setlist.auth.v1.auth_service_pb2_grpc import AuthServiceStub, add_AuthServiceServicer_to_server
 
@@ -84,6 +85,18 @@ async def ended(call: Any) -> str:
     except grpc.aio.AioRpcError as error:
         return reason_of(error) or error.code().name
     return "OK"
+
+
+async def test_a_list_by_state_names_no_secret(house: House, rpc: Rpc) -> None:
+    done = await house.authorized()
+    stub: Any = AuthServiceStub(rpc.channel("ops"))
+
+    for state, found in (
+        (resources.Installation.STATE_AUTHORIZED, [done.subdomain]),
+        (resources.Installation.STATE_NEEDS_REAUTHORIZATION, []),
+    ):
+        listed = await stub.ListInstallations(messages.ListInstallationsRequest(state=state))
+        assert [one.subdomain for one in listed.installations] == found
 
 
 async def test_an_account_that_is_asked_for_too_often_stops_no_other(house: House, rpc: Rpc) -> None:
