@@ -1,5 +1,6 @@
 """Ids sort by time and never collide; resource names give their account."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -52,3 +53,11 @@ def test_a_name_gives_its_account_back(account: str) -> None:
 def test_a_name_outside_of_an_account_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not a name under"):
         account_of(name)
+
+
+def test_threads_never_make_the_same_id() -> None:
+    ids = RandomIds(ManualClock())
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: ids.new("q"), range(4000)))
+
+    assert len(set(made)) == 4000
