@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from services.assignment.domain import rotation
-from services.assignment.domain.eligibility import Kind, barred, kind_of, slots
+from services.assignment.domain.compress import Crew
+from services.assignment.domain.eligibility import slots
+from services.assignment.domain.hand_out import hand_out
 from services.assignment.domain.matching import Matching
 from services.assignment.domain.model import (
     FULL,
     Agent,
+    AgentId,
     Code,
     Decision,
     Model,
@@ -23,7 +25,6 @@ from services.assignment.domain.model import (
 
 _PRIORITY = {"urgent": 0, "high": 1, "normal": 2, "low": 3}
 _FAR = datetime.max.replace(tzinfo=UTC)
-_NEVER = datetime.min.replace(tzinfo=UTC)
 _LOST = {
     Model.ROUND_ROBIN: Code.LOST_ROTATION,
     Model.LEAST_ACTIVE: Code.LOST_LOAD,
@@ -49,106 +50,86 @@ def value_order(ticket: Ticket, queue: Queue) -> tuple[object, ...]:
 
 def decide(snapshot: Snapshot) -> Plan:
     """Decide one round of one queue."""
-    agents = {a.id: a for a in sorted(snapshot.agents, key=lambda a: a.id)}
-    limits = {a.id: slots(a, snapshot.queue) for a in agents.values()}
     order = sorted(snapshot.tickets, key=lambda t: value_order(t, snapshot.queue))
     if snapshot.queue.closed:
         return Plan([Decision(t.id, Outcome.QUEUE_CLOSED, rank) for rank, t in enumerate(order, 1)], {})
-    kinds = {t.id: kind_of(t, snapshot.as_of) for t in order}
-    free = {i: len(order) if most is None else most for i, (most, _) in limits.items()}
-    bars: dict[Kind, dict[int, Code | None]] = {
-        kind: {a.id: barred(a, kind, snapshot.queue, snapshot.restrictions) for a in agents.values()}
-        for kind in set(kinds.values())
-    }
-    eligible = {k: [i for i, bar in found.items() if bar is None and free[i]] for k, found in bars.items()}
-    matching = Matching(eligible, free)
-    served = {t.id for t in order if matching.serve(kinds[t.id])}
-    balances = {a.id: a.credit for a in agents.values()}
-    room = {a.id: slots(a, snapshot.queue, batch=False)[0] for a in agents.values()}
-    taken = dict.fromkeys(agents, 0)
-    chosen: dict[int, int] = {}
-    for ticket in order:
-        if ticket.id in served:
-            kind = kinds[ticket.id]
-            chosen[ticket.id] = _choose(
-                kind, snapshot.queue, agents, eligible[kind], matching, balances, taken, free, room
-            )
-    codes = _Codes(snapshot.queue, limits, bars, free, dict.fromkeys(agents, 0))
+    agents = {a.id: a for a in sorted(snapshot.agents, key=lambda a: a.id)}
+    crew = Crew(snapshot.queue, snapshot.restrictions, agents.values())
+    kinds = [crew.number(t, snapshot.as_of) for t in order]
+    eligible = {kind: [p for p in crew.able[kind] if crew.profiles[p].free] for kind in set(kinds)}
+    matching = Matching(eligible, {p.index: p.free for p in crew.profiles})
+    served = [(t.id, kind) for t, kind in zip(order, kinds, strict=True) if matching.serve(kind)]
+    given = hand_out(crew, [kind for _, kind in served], eligible, matching)
+    chosen = dict(zip((t for t, _ in served), given, strict=True))
+    reasons = _Reasons(crew, agents)
     decisions = [
-        codes.decision(t, kinds[t.id], rank, chosen.get(t.id), agents) for rank, t in enumerate(order, 1)
+        reasons.decision(t, kind, rank, chosen.get(t.id))
+        for rank, (t, kind) in enumerate(zip(order, kinds, strict=True), 1)
     ]
-    return Plan(decisions, {i: c for i, c in balances.items() if c != agents[i].credit})
+    balances = {i: m.credit for i, m in crew.members.items()}
+    return Plan(decisions, {i: credit for i, credit in balances.items() if credit != agents[i].credit})
 
 
-def _choose(
-    kind: Kind,
-    queue: Queue,
-    agents: Mapping[int, Agent],
-    eligible: Sequence[int],
-    matching: Matching[Kind],
-    balances: dict[int, int],
-    taken: dict[int, int],
-    free: Mapping[int, int],
-    room: Mapping[int, int | None],
-) -> int:
-    candidates = [i for i in eligible if taken[i] < free[i]]
-    # Who is full is no member for this turn; who is only held by the batch size still is.
-    rotation.accrue(balances, [i for i in eligible if (most := room[i]) is None or taken[i] < most])
-
-    def preference(agent: int) -> tuple[object, ...]:
-        turn = (-balances[agent], agent)
-        if queue.model in (Model.LEAST_ACTIVE, Model.SKILLS):
-            return (agents[agent].open_count + taken[agent], *turn)
-        if queue.model is Model.LONGEST_IDLE:
-            return (taken[agent], agents[agent].last_assigned_at or _NEVER, *turn)
-        return turn
-
-    for agent in sorted(candidates, key=preference):
-        if matching.settle(kind, agent):
-            rotation.take(balances, agent)
-            taken[agent] += 1
-            return agent
-    raise AssertionError("unreachable: a served ticket has a place")
-
-
-class _Codes:
+class _Reasons:
     """Finds each agent's one code, ticket after ticket, in value order."""
 
-    def __init__(
-        self,
-        queue: Queue,
-        limits: Mapping[int, tuple[int | None, Code]],
-        bars: Mapping[Kind, Mapping[int, Code | None]],
-        free: Mapping[int, int],
-        used: dict[int, int],
-    ) -> None:
-        self._queue = queue
-        self._limits = limits
-        self._bars = bars
-        self._free = free
-        self._used = used
+    def __init__(self, crew: Crew, agents: Mapping[AgentId, Agent]) -> None:
+        self.crew = crew
+        self.agents = agents
+        self.filled: dict[AgentId, int] = {}
+        """Rank of the ticket that took an agent's last slot."""
+        self.limits = {i: slots(a, crew.queue) for i, a in agents.items()}
+        self.lost = _LOST[crew.queue.model]
+        self._used = dict.fromkeys(agents, 0)
+        self._waiting: dict[int, tuple[Outcome, _Codes]] = {}
 
-    def decision(
-        self, ticket: Ticket, kind: Kind, rank: int, chosen: int | None, agents: Mapping[int, Agent]
-    ) -> Decision:
-        codes = {i: self._code(i, kind, chosen) for i in agents}
-        if chosen is not None:
-            self._used[chosen] += 1
-            group = ticket.group if ticket.group is not None else min(agents[chosen].groups)
-            outcome = Outcome.ASSIGNED if self._queue.offer_seconds is None else Outcome.OFFERED
-            return Decision(ticket.id, outcome, rank, chosen, group, codes)
-        full = any(code in FULL for code in codes.values())
-        outcome = Outcome.WAITING_ALL_FULL if full else Outcome.WAITING_NO_ELIGIBLE_AGENT
-        return Decision(ticket.id, outcome, rank, codes=codes)
+    def decision(self, ticket: Ticket, kind: int, rank: int, chosen: AgentId | None) -> Decision:
+        if chosen is None:
+            if kind not in self._waiting:  # why nobody takes it is the same for the whole kind
+                codes = _Codes(self, kind, None, 0)
+                full = any(code in FULL for code in codes.values())
+                outcome = Outcome.WAITING_ALL_FULL if full else Outcome.WAITING_NO_ELIGIBLE_AGENT
+                self._waiting[kind] = outcome, codes
+            outcome, codes = self._waiting[kind]
+            return Decision(ticket.id, outcome, rank, codes=codes)
+        self._used[chosen] += 1
+        if self._used[chosen] == self.limits[chosen][0]:
+            self.filled[chosen] = rank
+        group = ticket.group if ticket.group is not None else min(self.agents[chosen].groups)
+        outcome = Outcome.ASSIGNED if self.crew.queue.offer_seconds is None else Outcome.OFFERED
+        return Decision(ticket.id, outcome, rank, chosen, group, _Codes(self, kind, chosen, rank))
 
-    def _code(self, agent: int, kind: Kind, chosen: int | None) -> Code:
-        if agent == chosen:
+
+class _Codes(Mapping[AgentId, Code]):
+    """Every agent with his one code, found when asked: a round keeps no table of tickets times agents."""
+
+    __slots__ = ("_chosen", "_kind", "_rank", "_reasons")
+
+    def __init__(self, reasons: _Reasons, kind: int, chosen: AgentId | None, rank: int) -> None:
+        self._reasons = reasons
+        self._kind = kind
+        self._chosen = chosen
+        self._rank = rank
+
+    def __getitem__(self, agent: AgentId) -> Code:
+        reasons = self._reasons
+        if agent == self._chosen:
             return Code.CHOSEN
-        bar = self._bars[kind][agent]
+        bar = reasons.crew.bar(self._kind, reasons.crew.members[agent].profile)
         if bar is not None:
             return bar
-        if not self._free[agent]:
-            return self._limits[agent][1]
-        if chosen is None or self._used[agent] >= self._free[agent]:
+        most, code = reasons.limits[agent]
+        if most == 0:
+            return code
+        if self._chosen is None or reasons.filled.get(agent, self._rank) < self._rank:
             return Code.SLOT_TAKEN
-        return _LOST[self._queue.model]
+        return reasons.lost
+
+    def __iter__(self) -> Iterator[AgentId]:
+        return iter(self._reasons.agents)
+
+    def __len__(self) -> int:
+        return len(self._reasons.agents)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))

@@ -1,30 +1,35 @@
 """Turns: every prefix stays within one turn of the exact share while the members stay (facts: §5.5).
 
 Share accrues only at turns at which an agent is a member, so somebody back from leave has no debt and
-causes no flood. Credits are integers: each turn hands out exactly `TURN` units and takes `TURN` back.
+causes no flood. Credits are integers: whoever takes a turn pays exactly what it handed out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 TURN = 720_720
 """Units of one turn: divisible by 1 to 16, so shares of small teams are exact."""
 
 
-def accrue(balances: dict[int, int], members: Iterable[int]) -> None:
-    """Add one turn's share to each member; remainders go to the lowest ids, so nothing is lost."""
-    ordered = sorted(members)
-    if not ordered:
-        return
-    share, rest = divmod(TURN, len(ordered))
-    for place, agent in enumerate(ordered):
-        balances[agent] = balances.get(agent, 0) + share + (1 if place < rest else 0)
+def share_of(members: int) -> int:
+    """Return what one turn gives to each of so many members."""
+    return TURN // members
 
 
-def take(balances: dict[int, int], agent: int) -> None:
+def accrue(balances: dict[int, int], members: Collection[int]) -> int:
+    """Add one turn's share to each member; return the price of the turn, which is the sum of the shares."""
+    if not members:
+        return 0
+    share = share_of(len(members))
+    for agent in members:
+        balances[agent] = balances.get(agent, 0) + share
+    return share * len(members)
+
+
+def take(balances: dict[int, int], agent: int, price: int) -> None:
     """Charge an agent with the turn he took."""
-    balances[agent] = balances.get(agent, 0) - TURN
+    balances[agent] = balances.get(agent, 0) - price
 
 
 def give_back(credit: int) -> int:

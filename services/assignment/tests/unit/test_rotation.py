@@ -21,9 +21,9 @@ def test_every_prefix_is_within_one_turn_of_the_exact_share(members: int, turns:
     taken = dict.fromkeys(range(members), 0)
 
     for turn in range(1, turns + 1):
-        rotation.accrue(balances, taken)
+        price = rotation.accrue(balances, taken)
         agent = max(balances, key=lambda a: (balances[a], -a))
-        rotation.take(balances, agent)
+        rotation.take(balances, agent, price)
         taken[agent] += 1
         share = Fraction(turn, members)
         assert all(abs(count - share) < 1 for count in taken.values())
@@ -38,9 +38,9 @@ def test_who_was_away_has_no_debt_and_brings_no_flood(present: list[set[int]]) -
     taken = dict.fromkeys(range(1, 7), 0)
 
     for members in present:
-        rotation.accrue(balances, members)
+        price = rotation.accrue(balances, members)
         agent = max(members, key=lambda a: (balances[a], -a))
-        rotation.take(balances, agent)
+        rotation.take(balances, agent, price)
         taken[agent] += 1
         for member in members:
             share[member] += Fraction(1, len(members))
@@ -52,8 +52,7 @@ def test_who_was_away_has_no_debt_and_brings_no_flood(present: list[set[int]]) -
 
 def test_a_turn_that_became_no_work_is_given_back() -> None:
     balances = {1: 0, 2: 0}
-    rotation.accrue(balances, balances)
-    rotation.take(balances, 1)
+    rotation.take(balances, 1, rotation.accrue(balances, balances))
     balances[1] = rotation.give_back(balances[1])
 
     assert balances == {1: TURN // 2, 2: TURN // 2}

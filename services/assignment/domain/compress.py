@@ -1,0 +1,328 @@
+"""Agents in profiles, tickets in kinds: rounds search among these, not among tickets and agents.
+
+Tickets with the same requirements are of one kind. Agents whom every kind treats alike are one profile; their
+free slots are summed (facts: §5.3). An agent whom a kind names (he declined it, or has it for himself) is a
+profile of his own. Inside a profile only load and turns tell agents apart, and a heap keeps
+the next one on top, so a decision costs what its profiles cost, however many agents stand in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
+from heapq import heapify, heappop, heappush
+from itertools import count
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+from services.assignment.domain.eligibility import Kind, barred, kind_of, slots
+from services.assignment.domain.model import Agent, AgentId, Code, Model, Queue, Restrictions, Ticket
+
+UNLIMITED = 1 << 60
+"""Slots of an agent without any limit."""
+BY_LOAD = frozenset({Model.LEAST_ACTIVE, Model.SKILLS})
+"""Models that give to whoever has the fewest open tickets."""
+NEVER = datetime.min.replace(tzinfo=UTC)
+_STALE_ENTRIES = 64
+
+Entry: TypeAlias = tuple[Any, ...]
+"""Sorts an agent; ends with his id and its version."""
+
+# What may differ inside a profile. INVARIANT: `barred` looks at nothing of these but the id, and at the id only
+# through the queue's chosen agents and those whom a kind names. A new field of `Agent` separates profiles until
+# it is named here.
+_OWN = frozenset(
+    {
+        "id",
+        "open_count",
+        "assigned_12h",
+        "assigned_12h_queue",
+        "assigned_run",
+        "inbox_limit",
+        "daily_limit",
+        "last_assigned_at",
+        "credit",
+    }
+)
+_shared = attrgetter(*(f.name for f in fields(Agent) if f.name not in _OWN))
+
+
+@dataclass(slots=True, eq=False)
+class Profile:
+    """Agents whom every kind treats alike.
+
+    Attributes:
+        example: one of them.
+        kinds: numbers of those that they may take.
+        free: slots of all of them together.
+        sharing: how many of them accrue turns.
+        accrued: what each of these accrued so far, in units of `rotation.TURN`.
+        heap: who is next; outdated entries are dropped when they come to the top.
+    """
+
+    index: int
+    example: Agent
+    kinds: list[int] = field(default_factory=list)
+    free: int = 0
+    sharing: int = 0
+    accrued: int = 0
+    heap: list[Entry] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """An agent as a round changes him.
+
+    Attributes:
+        agent: what was last put.
+        inbox: tickets until the inbox limit, about `UNLIMITED` without one; negative when somebody assigned
+            beyond it by hand.
+        others: tickets until the first other limit; `lasting` leaves the batch size out.
+        base: his credit without what his profile accrued; without that addition while he does not share.
+        taken: tickets of this round.
+        version: of his entry in the heap.
+    """
+
+    agent: Agent
+    profile: Profile
+    inbox: int
+    others: int
+    lasting: int
+    open: int
+    last: datetime
+    base: int
+    taken: int = 0
+    version: int = 0
+    sharing: bool = False
+
+    @property
+    def id(self) -> AgentId:
+        """Who."""
+        return self.agent.id
+
+    @property
+    def free(self) -> int:
+        """Tickets that he may still take."""
+        return max(0, min(self.inbox, self.others))
+
+    @property
+    def credit(self) -> int:
+        """Turns owed to him, in units of `rotation.TURN`."""
+        return self.base + self.profile.accrued if self.sharing else self.base
+
+
+class Crew:
+    """The agents of one queue, kept current.
+
+    Args:
+        queue: its rules.
+        restrictions: of the app.
+        agents: who is there from the start.
+    """
+
+    def __init__(self, queue: Queue, restrictions: Restrictions, agents: Iterable[Agent] = ()) -> None:
+        self.queue = queue
+        self.members: dict[AgentId, Member] = {}
+        self.profiles: list[Profile] = []
+        self.open: set[int] = set()
+        self._restrictions = restrictions
+        self._versions = count(1)
+        self._index: dict[tuple[Any, ...], int] = {}
+        self._named: set[AgentId] = set()
+        self._numbers: dict[Kind, int] = {}
+        self._plain: dict[int | None, int] = {}
+        self._bars: list[list[Code | None]] = []
+        self.able: list[list[int]] = []
+        """By number of the kind: the profiles that may take its tickets."""
+        for agent in agents:
+            self.put(agent)
+
+    def put(self, agent: Agent) -> None:
+        """Add an agent, or replace what is known of him."""
+        self.remove(agent.id)
+        profile = self._profile(agent)
+        unboxed = replace(agent, inbox_limit=None)
+        others, lasting = slots(unboxed, self.queue)[0], slots(unboxed, self.queue, batch=False)[0]
+        member = Member(
+            agent,
+            profile,
+            UNLIMITED if agent.inbox_limit is None else agent.inbox_limit - agent.open_count,
+            UNLIMITED if others is None else others,
+            UNLIMITED if lasting is None else lasting,
+            agent.open_count,
+            agent.last_assigned_at or NEVER,
+            agent.credit,
+        )
+        self.members[agent.id] = member
+        self._enter(member)
+
+    def remove(self, agent: AgentId) -> None:
+        """Forget an agent, if he is known."""
+        member = self.members.pop(agent, None)
+        if member is not None:
+            self._free(member.profile, -member.free)
+            self._leave(member)
+
+    def finish(self, agent: AgentId) -> None:
+        """Note that one of an agent's open tickets is open no more."""
+        member = self.members[agent]
+        self._free(member.profile, -member.free)
+        self._leave(member)
+        member.inbox += 1
+        member.open -= 1
+        self._enter(member)
+
+    def number(self, ticket: Ticket, as_of: datetime | None) -> int:
+        """Return the number of a ticket's kind at an instant; tickets of one kind have one number."""
+        plain = not (ticket.needs or ticket.declined or ticket.dedicated)
+        if plain and ticket.group in self._plain:
+            return self._plain[ticket.group]
+        kind = kind_of(ticket, as_of)
+        number = self._numbers.get(kind)
+        if number is None:
+            self._name(kind)
+            number = self._numbers[kind] = len(self._bars)
+            self._bars.append([])
+            self.able.append([])
+            for profile in self.profiles:
+                self._judge(number, kind, profile)
+        if plain:
+            self._plain[ticket.group] = number
+        return number
+
+    def bar(self, kind: int, profile: Profile) -> Code | None:
+        """Return why a profile may not take tickets of a kind; None when it may."""
+        return self._bars[kind][profile.index]
+
+    def accrue(self, profiles: Iterable[int], share: int) -> None:
+        """Add one turn's share to everybody who shares in these profiles."""
+        for index in profiles:
+            self.profiles[index].accrued += share
+
+    def take(self, member: Member, price: int) -> None:
+        """Give a ticket to an agent, who pays for the turn."""
+        self._free(member.profile, -1)
+        member.inbox -= 1
+        member.others -= 1
+        member.lasting -= 1
+        member.open += 1
+        member.taken += 1
+        member.base -= price
+        self.refresh(member)
+        if min(member.inbox, member.lasting) <= 0:
+            self._leave(member)  # who is full shares no turn; who is only held by the batch size still does
+
+    def close(self, member: Member, at: datetime) -> None:
+        """End a round in which an agent took tickets."""
+        member.taken, member.last = 0, at
+        if not member.free:
+            self._leave(member)
+        self.refresh(member)
+
+    def entry(self, member: Member) -> Entry:
+        """Return an agent's place in his profile's heap."""
+        order: Entry = (-member.base, member.id, member.version)
+        if self.queue.model in BY_LOAD:
+            return (member.open, *order)
+        if self.queue.model is Model.LONGEST_IDLE:
+            return (member.taken, member.last, *order)
+        return order
+
+    def rank(self, member: Member) -> Entry:
+        """Return an agent's place among the agents of all profiles."""
+        order: Entry = (-member.credit, member.id)
+        if self.queue.model in BY_LOAD:
+            return (member.open, *order)
+        if self.queue.model is Model.LONGEST_IDLE:
+            return (member.taken, member.last, *order)
+        return order
+
+    def top(self, heap: list[Entry]) -> Member | None:
+        """Return who is next in a heap of entries."""
+        while heap:
+            member = self.members.get(heap[0][-2])
+            if member is not None and member.version == heap[0][-1]:
+                return member
+            heappop(heap)
+        return None
+
+    def current(self, profile: Profile) -> list[Entry]:
+        """Return the entries of everybody in a profile who has a free slot."""
+        return [e for e in profile.heap if self._current(e)]
+
+    def refresh(self, member: Member) -> None:
+        """Put an agent where he now belongs in his profile's heap."""
+        member.version = next(self._versions)
+        if member.free:
+            heap = member.profile.heap
+            heappush(heap, self.entry(member))
+            if len(heap) > _STALE_ENTRIES + 4 * member.profile.sharing:
+                heap[:] = self.current(member.profile)
+                heapify(heap)
+
+    def _current(self, entry: Entry) -> bool:
+        member = self.members.get(entry[-2])
+        return member is not None and member.version == entry[-1]
+
+    def _enter(self, member: Member) -> None:
+        self._free(member.profile, member.free)
+        if member.free:
+            member.base -= member.profile.accrued
+            member.sharing = True
+            member.profile.sharing += 1
+        self.refresh(member)
+
+    def _leave(self, member: Member) -> None:
+        if member.sharing:
+            member.base = member.credit
+            member.sharing = False
+            member.profile.sharing -= 1
+
+    def _free(self, profile: Profile, by: int) -> None:
+        profile.free += by
+        if profile.free:
+            self.open.add(profile.index)
+        else:
+            self.open.discard(profile.index)
+
+    def _profile(self, agent: Agent) -> Profile:
+        chosen = not self.queue.agents or agent.id in self.queue.agents
+        key = (*_shared(agent), chosen, agent.id if agent.id in self._named else None)
+        index = self._index.get(key)
+        if index is None:
+            index = self._index[key] = len(self.profiles)
+            profile = Profile(index, agent)
+            self.profiles.append(profile)
+            for kind, number in self._numbers.items():
+                self._judge(number, kind, profile)
+        return self.profiles[index]
+
+    def _name(self, one: Kind) -> None:
+        """Give everybody whom a kind names a profile of his own."""
+        names = {*one.declined} if one.dedicated is None else {*one.declined, one.dedicated}
+        names -= self._named
+        self._named |= names
+        for agent in names:
+            member = self.members.get(agent)
+            if member is not None:
+                self._free(member.profile, -member.free)
+                self._leave(member)
+                member.profile = self._profile(member.agent)
+                self._enter(member)
+        for key, index in list(self._index.items()) if names else ():
+            profile = self.profiles[index]
+            if profile.example.id in names and key[-1] is None:  # he stands for others no more
+                others = (m.agent for m in self.members.values() if m.profile is profile)
+                other = next(others, None)
+                if other is None:
+                    del self._index[key]
+                else:
+                    profile.example = other
+
+    def _judge(self, number: int, kind: Kind, profile: Profile) -> None:
+        code = barred(profile.example, kind, self.queue, self._restrictions)
+        self._bars[number].append(code)
+        if code is None:
+            self.able[number].append(profile.index)
+            profile.kinds.append(number)

@@ -1,0 +1,104 @@
+"""Who gets which of the served tickets (facts: §5.4, §5.5).
+
+Each ticket, in value order, goes to the agent whose turn it is by the queue's model, as long as every other
+served ticket keeps a place and the whole stays as balanced as it can be.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from heapq import heapify, heappop, heappush
+
+from services.assignment.domain import rotation
+from services.assignment.domain.balance import Balance
+from services.assignment.domain.compress import BY_LOAD, Crew, Entry, Member
+from services.assignment.domain.matching import Matching
+from services.assignment.domain.model import AgentId, Model
+
+Eligible = Mapping[int, Sequence[int]]
+
+
+def hand_out(crew: Crew, served: Sequence[int], eligible: Eligible, matching: Matching[int]) -> list[AgentId]:
+    """Return the agent of each served ticket, and charge the agents.
+
+    Args:
+        served: numbers of the kinds of the served tickets, in value order.
+        eligible: profiles with free slots of each kind.
+        matching: that serves them.
+    """
+    demand = Counter(served)
+    heaps, targets = {p: crew.profiles[p].heap for one in demand for p in eligible[one]}, None
+    if len(demand) > 1:  # with one kind, taking the next in turn is the best balance already
+        targets, matching = _targets(crew, demand, eligible)
+        heaps = {p: [] for p in heaps}
+        for agent in targets:
+            member = crew.members[agent]
+            heaps[member.profile.index].append(crew.entry(member))
+        for heap in heaps.values():
+            heapify(heap)
+    found = []
+    for one in served:
+        sharing = sum(crew.profiles[p].sharing for p in eligible[one])
+        share = rotation.share_of(sharing)
+        crew.accrue(eligible[one], share)
+        member = _next(crew, one, eligible[one], heaps, matching)
+        crew.take(member, share * sharing)
+        found.append(member.id)
+        if targets is not None:
+            targets[member.id] -= 1
+            if targets[member.id]:
+                heappush(heaps[member.profile.index], crew.entry(member))
+    return found
+
+
+def _next(
+    crew: Crew,
+    one: int,
+    profiles: Sequence[int],
+    heaps: Mapping[int, list[Entry]],
+    matching: Matching[int],
+) -> Member:
+    tops = [(crew.rank(top), p, top) for p in profiles if (top := crew.top(heaps[p])) is not None]
+    heapify(tops)
+    while tops:
+        _, profile, member = heappop(tops)
+        if matching.settle(one, profile):
+            return member
+    raise AssertionError("unreachable: a served ticket has a place")
+
+
+def _targets(
+    crew: Crew, demand: Mapping[int, int], eligible: Eligible
+) -> tuple[dict[AgentId, int], Matching[int]]:
+    """Return how many tickets each agent gets, and a matching that serves exactly so."""
+    balance = Balance(demand, eligible)
+    coming = dict.fromkeys(balance.profiles, 0)  # what a profile accrues in this round
+    for one, number in demand.items():
+        share = rotation.share_of(sum(crew.profiles[p].sharing for p in eligible[one]))
+        for profile in eligible[one]:
+            coming[profile] += number * share
+
+    def slot(member: Member, number: int) -> Entry:
+        """Return the cost of an agent's next slot after so many, rising with each of his slots."""
+        credit = member.credit + coming[member.profile.index]
+        if crew.queue.model in BY_LOAD:
+            return (member.open + number, -credit, member.id)
+        if crew.queue.model is Model.LONGEST_IDLE:
+            return (number, member.last, -credit, member.id)
+        return (number * rotation.TURN - credit, member.id)
+
+    members = (crew.members[e[-2]] for p in coming for e in crew.current(crew.profiles[p]))
+    slots = [(slot(m, 0), 0, m) for m in members]
+    heapify(slots)
+    targets: dict[AgentId, int] = {}
+    while balance.left:
+        _, number, member = slots[0]
+        if not balance.accept(member.profile.index):
+            heappop(slots)
+            continue
+        number = targets[member.id] = number + 1
+        heappop(slots)
+        if number < member.free:
+            heappush(slots, (slot(member, number), number, member))
+    return targets, Matching(eligible, dict.fromkeys(coming, 0), balance.flow)
