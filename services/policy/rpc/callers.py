@@ -7,7 +7,7 @@ from typing import Any
 
 from opentelemetry import trace
 
-from libs.decision.rows import User
+from libs.decision.rows import ROLES, User
 from libs.kernel.errors import FieldViolation, InvalidRequestError, PermissionDeniedError
 from libs.rpc.identity import current_caller
 from services.policy.app.asked import Question
@@ -17,6 +17,8 @@ from setlist.policy.v1 import policy_service_pb2 as messages
 
 MAXIMUM_KEY = 64
 """Of `object_type` in a question, in characters: what is longer is no key, and is not to be logged."""
+MAXIMUM_RECORD = 200
+"""Of `record_id`, in characters."""
 
 
 def acting() -> User | None:
@@ -94,11 +96,16 @@ def question_of(asked: Any, action: resources.Action.ValueType | None = None) ->
     """
     object_type, record = asked.object_type, getattr(asked, "record_id", "")
     require_plain(object_type=object_type, record_id=record)
-    user = subject_of(asked.user_id) if hasattr(asked, "user_id") else 0
-    what = TO_ACTION[asked.action if action is None else action]
+    user = asked.user_id if hasattr(asked, "user_id") else None
+    what = TO_ACTION.get(asked.action if action is None else action)
+    if what is None or not object_type or len(record) > MAXIMUM_RECORD or (user is not None and user < 0):
+        raise _misshapen(user, what, object_type)
+    user = 0 if user is None else subject_of(user)
     if not asked.HasField("given"):
         return Question(user, what, object_type, record)
     given = asked.given
+    if given.role and given.role not in ROLES:
+        raise _bad("given.role", f"is not one of {', '.join(ROLES)}")
     if given.role and acting() is not None:
         raise PermissionDeniedError("only services may state a role")
     return Question(
@@ -110,6 +117,21 @@ def question_of(asked: Any, action: resources.Action.ValueType | None = None) ->
         given.custom_role_id if given.HasField("custom_role_id") else None,
         given_of(given),
     )
+
+
+def _misshapen(user: int | None, action: str | None, object_type: str) -> InvalidRequestError:
+    """Return why a question is none: those of a batch are looked at by themselves, not by the contract's rules."""
+    if user is not None and user < 0:
+        return _bad("user_id", "is negative")
+    if action is None:
+        return _bad("action", "is none of the actions")
+    if not object_type:
+        return _bad("object_type", "is empty")
+    return _bad("record_id", f"is longer than {MAXIMUM_RECORD} characters")
+
+
+def _bad(field: str, why: str) -> InvalidRequestError:
+    return InvalidRequestError(f"`{field}` {why}", violations=[FieldViolation(field, why)])
 
 
 def actor() -> str:

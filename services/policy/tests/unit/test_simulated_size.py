@@ -12,9 +12,9 @@ from services.policy.app.simulate_change import Proposal, Simulated
 from services.policy.tests.world import K, World
 
 
-async def simulated(world: World, **freshness: int) -> Simulated:
+async def simulated(world: World, exact: int | None = None) -> Simulated:
     proposal = Proposal(RELATIONSHIP, K, '{"rbac": {"agent": {"create": true}}}')
-    return await world.use.simulate(world.account, proposal, Freshness(**freshness), skip=0, limit=10)
+    return await world.use.simulate(world.account, proposal, Freshness(exact=exact), skip=0, limit=10)
 
 
 async def test_an_account_beyond_the_memory_is_refused_now_and_of_the_past() -> None:
