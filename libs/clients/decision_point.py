@@ -104,6 +104,7 @@ class DecisionPoint:
         self._snapshot = EMPTY
         self._token = ""
         self._heard = float("-inf")
+        self._failed = 0
         self._changed = asyncio.Event()
 
     @classmethod
@@ -208,12 +209,18 @@ class DecisionPoint:
             try:
                 await self._follow()
             except grpc.aio.AioRpcError as error:
-                get_logger().warning("policy is not followed", why=error.code().name)
+                self._miss(error.code().name)
             except SetlistError as error:
-                get_logger().warning("policy is not followed", why=error.reason)
+                self._miss(error.reason)
             except TimeoutError:
-                get_logger().warning("policy is not followed", why="silent")
+                self._miss("silent")
             await asyncio.sleep(RECONNECT_SECONDS)
+
+    def _miss(self, why: str) -> None:
+        """Note a stream that broke: the first time it is a connection's age or a replica that went."""
+        self._failed += 1
+        if self._failed > 1:
+            get_logger().warning("policy is not followed", why=why)
 
     async def _follow(self) -> None:
         channel, metadata = await self._connect()
@@ -240,7 +247,7 @@ class DecisionPoint:
 
     def _swap(self, snapshot: Snapshot, token: str) -> None:
         self._snapshot, self._token = snapshot, token
-        self._heard = self._monotonic()
+        self._heard, self._failed = self._monotonic(), 0
         self._changed.set()
         self._changed = asyncio.Event()
 

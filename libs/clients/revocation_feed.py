@@ -45,6 +45,8 @@ class RevocationFollower:
         self._channels = channels
         self._revocations = revocations
         self._silence = silence_seconds
+        self._failed = 0
+        self._told = False
         metrics.get_meter("setlist.auth").create_observable_gauge(
             "auth.revocations.age", [self._age], "s", "how long ago the feed was last heard"
         )
@@ -55,23 +57,31 @@ class RevocationFollower:
 
     async def follow(self) -> None:
         """Follow the feed until cancelled."""
-        pause, silent = FIRST_PAUSE_SECONDS, False
+        pause = FIRST_PAUSE_SECONDS
         while True:
             try:
-                if await self._stream():
-                    pause = FIRST_PAUSE_SECONDS
-                    if silent:
-                        get_logger().info("the revocation feed is back")
-                    silent = False
-            except (grpc.aio.AioRpcError, DependencyUnavailableError, TimeoutError) as error:
-                if not silent:
-                    code = (
-                        error.code().name if isinstance(error, grpc.aio.AioRpcError) else type(error).__name__
-                    )
-                    get_logger().warning("the revocation feed is cut", why=code)
-                silent = True
+                if not await self._stream():
+                    self._miss("incomplete")
+            except grpc.aio.AioRpcError as error:
+                self._miss(error.code().name)
+            except (DependencyUnavailableError, TimeoutError) as error:
+                self._miss(type(error).__name__)
+            pause = FIRST_PAUSE_SECONDS if self._failed < 2 else min(pause * 2, LONGEST_PAUSE_SECONDS)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - verifiers should not march in step
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _miss(self, why: str) -> None:
+        """Note a stream that broke: the first time it is a connection's age or a replica that went."""
+        self._failed += 1
+        if self._failed > 1 and not self._told:
+            get_logger().warning("the revocation feed is cut", why=why)
+            self._told = True
+
+    def _hear(self) -> None:
+        """Note that a stream is complete."""
+        self._failed = 0
+        if self._told:
+            get_logger().info("the revocation feed is back")
+            self._told = False
 
     async def _stream(self) -> bool:
         """Read one stream to its end; True when it was complete at least once."""
@@ -93,6 +103,7 @@ class RevocationFollower:
         known = self._revocations
         if message.snapshot_end:
             known.begin(message.position)
+            self._hear()
             known.key_set_changed()  # it may have, while nobody listened
             return True
         if message.account:

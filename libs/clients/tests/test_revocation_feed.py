@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
+from structlog.testing import capture_logs
+
 from libs.clients.channels import Channels
 from libs.clients.context_tokens import ContextTokens
 from libs.clients.revocation_feed import RevocationFollower
@@ -110,6 +112,24 @@ async def test_after_a_restored_database_what_it_counts_anew_is_not_taken_for_kn
         await auth.stream()
 
     assert auth.watched[:3] == [0, 1000, 901]
+
+
+async def test_a_stream_that_ends_with_its_connection_alarms_nobody_and_a_cut_does_until_it_is_over() -> None:
+    known = Revocations()
+
+    def told() -> list[str]:
+        return [line["event"].rpartition(" ")[2] for line in lines if "revocation feed" in line["event"]]
+
+    with capture_logs() as lines:
+        async with following(known, silence_seconds=0.3) as (auth, _):
+            (await auth.stream()).put_nowait(Said(position=7, snapshot_end=True))
+            (await auth.stream()).put_nowait(Said(position=7, snapshot_end=True))  # after one silence
+            for _ in range(3):  # silent, and silent again from its beginning
+                stream = await auth.stream()
+            assert told() == ["cut"]
+
+            stream.put_nowait(Said(position=7, snapshot_end=True))
+            await until(lambda: told() == ["cut", "back"])
 
 
 async def test_an_auth_that_is_gone_makes_the_knowledge_stale_and_nothing_else() -> None:
