@@ -12,22 +12,19 @@ import pytest
 import pytest_asyncio
 
 from libs.clients.context_tokens import Metadata
-from libs.clients.decision_point import POLICY, DecisionPoint
+from libs.clients.decision_point import DecisionPoint
 from libs.db.engine import Database
 from libs.db.notify import Listener
 from libs.kernel.ids import AccountId, UserId
 from libs.participant.sql import SqlSubjects
-from libs.testing.rpc import rpc_harness
 from services.policy.adapters.sql.history import CHANNEL
 from services.policy.adapters.sql.store import SqlStore
 from services.policy.adapters.sql.subjects import PLACES, rewrite_history
 from services.policy.app.asked import Asked, Freshness, Question
 from services.policy.app.data_map import DATA_MAP
 from services.policy.domain.errors import RevisionNotKeptError
-from services.policy.rpc.peers import PEERS
-from services.policy.rpc.servicer import PolicyServicer
+from services.policy.tests.served import serving
 from services.policy.tests.world import PRODUCT, K, World
-from setlist.policy.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
 
 pytestmark = pytest.mark.integration
 _ACCOUNTS = itertools.count(1)
@@ -56,14 +53,10 @@ def subjects(database: Database) -> SqlSubjects:
 
 @contextlib.asynccontextmanager
 async def following(world: World) -> AsyncIterator[DecisionPoint]:
-    def add(server: grpc.aio.Server) -> None:
-        add_PolicyServiceServicer_to_server(PolicyServicer(world.use), server)
-
-    peers = {method: rule for method, rule in PEERS.items() if "PolicyService" in method}
-    async with rpc_harness("policy", peers, [POLICY], add, clock=world.clock) as rpc:
+    async with serving(world) as served:
 
         async def connect() -> tuple[grpc.aio.Channel, Metadata]:
-            return rpc.channel("assignment"), rpc.token(account=world.account, job="assignment")
+            return served.rpc.channel("assignment"), served.service(world.account)
 
         point = DecisionPoint(world.account, connect, world.clock)
         task = asyncio.create_task(point.follow())

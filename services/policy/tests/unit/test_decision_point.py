@@ -13,27 +13,15 @@ import grpc
 import pytest
 
 from libs.clients.context_tokens import Metadata
-from libs.clients.decision_point import POLICY, DecisionPoint, NotCaughtUpError
+from libs.clients.decision_point import DecisionPoint, NotCaughtUpError
 from libs.decision.decide import Given
 from libs.decision.rows import ACTIONS, ObjectRow, User
-from libs.testing.rpc import Rpc, rpc_harness
+from libs.testing.rpc import Rpc
 from services.policy.app.asked import Asked, Question
-from services.policy.rpc.peers import PEERS
-from services.policy.rpc.servicer import PolicyServicer
+from services.policy.tests.served import serving
 from services.policy.tests.world import PRODUCT, USERS, K, L, World
-from setlist.policy.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
 
 RECORDS = ("p1", "p2", "p3")
-
-
-@contextlib.asynccontextmanager
-async def serving(world: World) -> AsyncIterator[Rpc]:
-    def add(server: grpc.aio.Server) -> None:
-        add_PolicyServiceServicer_to_server(PolicyServicer(world.use), server)
-
-    peers = {method: rule for method, rule in PEERS.items() if "PolicyService" in method}
-    async with rpc_harness("policy", peers, [POLICY], add, clock=world.clock) as rpc:
-        yield rpc
 
 
 @contextlib.asynccontextmanager
@@ -94,7 +82,7 @@ async def test_every_answer_is_that_of_the_service(seed: int) -> None:
         for action in ACTIONS
         for record in ("", *RECORDS)
     ]
-    async with serving(world) as rpc, following(world, rpc) as point:
+    async with serving(world) as served, following(world, served.rpc) as point:
         for _ in range(12):
             for _ in range(3):
                 await scribble(world, chance)
@@ -109,7 +97,7 @@ async def test_every_answer_is_that_of_the_service(seed: int) -> None:
 async def test_what_the_asker_knows_counts_here_too() -> None:
     world = await World.fresh()
     await world.patch({"rbac": {"end_user": {"read": True}}})
-    async with serving(world) as rpc, following(world, rpc) as point:
+    async with serving(world) as served, following(world, served.rpc) as point:
         await caught_up(world, point)
 
         assert not point.check(777, "read", PRODUCT, "p1").allowed
@@ -120,7 +108,7 @@ async def test_what_the_asker_knows_counts_here_too() -> None:
 
 async def test_a_token_that_is_ahead_and_a_silent_service_are_never_answered() -> None:
     world, now = await World.fresh(), [0.0]
-    async with serving(world) as rpc, following(world, rpc, monotonic=lambda: now[0]) as point:
+    async with serving(world) as served, following(world, served.rpc, monotonic=lambda: now[0]) as point:
         with pytest.raises(NotCaughtUpError):
             point.check(1, "read", PRODUCT)
         await caught_up(world, point)
@@ -139,7 +127,7 @@ async def test_a_relationship_ends_here_at_the_same_instant() -> None:
     world = await World.fresh()
     await world.patch({"rebac": {K: {"end_user": {"read": True}}}})
     await world.relate(5, "p1", expires_at=world.clock.now() + timedelta(minutes=1))
-    async with serving(world) as rpc, following(world, rpc) as point:
+    async with serving(world) as served, following(world, served.rpc) as point:
         await caught_up(world, point)
         assert point.check(5, "read", PRODUCT, "p1").allowed
 
@@ -150,8 +138,8 @@ async def test_a_relationship_ends_here_at_the_same_instant() -> None:
 
 async def test_a_copy_goes_on_where_it_was_after_the_service_was_away() -> None:
     world = await World.fresh()
-    async with serving(world) as rpc:
-        async with following(world, rpc) as point:
+    async with serving(world) as served:
+        async with following(world, served.rpc) as point:
             await caught_up(world, point)
         before = point.snapshot.revision
         await world.patch({"rbac": {"agent": {"read": False}}})

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -13,52 +12,24 @@ import pytest_asyncio
 from google.protobuf.descriptor import MethodDescriptor
 
 from libs.rpc.errors import field_violations, reason_of
-from libs.testing.rpc import Metadata, Rpc, rpc_harness
-from services.policy.rpc.peers import PEERS, POLICY
-from services.policy.rpc.servicer import PolicyServicer
+from libs.testing.rpc import Metadata
+from services.policy.rpc.peers import POLICY
+from services.policy.tests.served import PARENT, Served, code_of, serving
 from services.policy.tests.world import K, World, cases
 from setlist.policy.v1 import policy_resources_pb2 as resources
 from setlist.policy.v1 import policy_service_pb2 as messages
-from setlist.policy.v1.policy_service_pb2_grpc import PolicyServiceStub, add_PolicyServiceServicer_to_server
+from setlist.policy.v1.policy_service_pb2_grpc import PolicyServiceStub
 
-PARENT = "accounts/acc-1"
 PRODUCT = f"{PARENT}/objectTypes/product"
 GHOST = f"{PARENT}/objectTypes/ghost"
 PATCH = '{"rbac":{"agent":{"delete":false}}}'
 READ, UPDATE = resources.ACTION_READ, resources.ACTION_UPDATE
 
 
-@dataclass(frozen=True)
-class Served:
-    """A served account."""
-
-    world: World
-    rpc: Rpc
-    stub: Any
-
-    def person(self, user: int, role: str, custom_role_id: int | None = None) -> Metadata:
-        claims: dict[str, Any] = {} if custom_role_id is None else {"custom_role_id": custom_role_id}
-        return self.rpc.token(user=user, role=role, **claims)
-
-
 @pytest_asyncio.fixture
 async def served() -> AsyncIterator[Served]:
-    world = await World.fresh()
-
-    def add(server: grpc.aio.Server) -> None:
-        add_PolicyServiceServicer_to_server(PolicyServicer(world.use), server)
-
-    peers = {method: rule for method, rule in PEERS.items() if "PolicyService" in method}
-    async with rpc_harness("policy", peers, [POLICY], add, clock=world.clock) as rpc:
-        yield Served(world, rpc, PolicyServiceStub(rpc.channel("edge")))
-
-
-async def code_of(call: Awaitable[Any]) -> str:
-    try:
-        await call
-    except grpc.aio.AioRpcError as error:
-        return error.code().name
-    return "OK"
+    async with serving(await World.fresh()) as found:
+        yield found
 
 
 def check(action: Any, user: int = 0, **more: Any) -> messages.CheckPermissionRequest:
