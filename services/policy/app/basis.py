@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from libs.decision.snapshot import Snapshot
 from libs.kernel.clock import Clock
@@ -18,8 +17,7 @@ Need: TypeAlias = Callable[[Reading, int, int | None], Awaitable[Snapshot]]
 """Reads the part that a call needs: transaction, revision, and the same again unless it is the present."""
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(NamedTuple):
     """One state of an account.
 
     Attributes:

@@ -50,10 +50,11 @@ class Check:
         decided = [_decide(basis, question, asked, explain=explain) for question in questions]
         spent_us = (time.perf_counter_ns() - began) // 1000 // max(1, len(questions))
         names = [basis.snapshot.name_of(question.object_type) for question in questions]
-        audited = _audited(basis, names)
+        settings, audited = basis.settings, _audited(basis, names)
+        every = settings.log_share >= 1
         ids = self._ids_of(
             [
-                self._log.wanted(basis.settings, allowed=one.allowed, audited=name in audited)
+                every or self._log.wanted(settings, allowed=one.allowed, audited=name in audited)
                 for one, name in zip(decided, names, strict=True)
             ]
         )
@@ -79,7 +80,9 @@ class Check:
             for question, name, one, log_id in zip(questions, names, decided, ids, strict=True)
             if log_id
         ]
-        if not await self._keep(account, rows, audited):
+        if not audited:
+            self._log.put(account, rows)
+        elif not await self._keep(account, rows, audited):
             decided = [
                 NOT_LOGGED if name in audited else one for one, name in zip(decided, names, strict=True)
             ]
@@ -99,7 +102,7 @@ class Check:
     async def _keep(self, account: AccountId, rows: Sequence[LogRow], audited: Collection[str]) -> bool:
         """Hand rows to the log; False when those of audited types could not be written."""
         now = [row for row in rows if row.object_type in audited]
-        self._log.put(account, [row for row in rows if row.object_type not in audited] if now else rows)
+        self._log.put(account, [row for row in rows if row.object_type not in audited])
         return not now or await self._log.write(account, now)
 
 

@@ -50,8 +50,10 @@ class DecisionLog:
     def put(self, account: AccountId, rows: Sequence[LogRow]) -> None:
         """Take decisions to be written soon."""
         room = self._capacity - len(self._waiting)
-        self._waiting.extend((account, row) for row in rows[:room])
-        self.dropped += max(0, len(rows) - room)
+        if len(rows) > room:
+            self.dropped += len(rows) - room
+            rows = rows[:room]
+        self._waiting.extend([(account, row) for row in rows])
 
     async def write(self, account: AccountId, rows: Sequence[LogRow]) -> bool:
         """Write decisions now; False when the database does not take them."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from libs.decision.build import Builder
 from libs.decision.snapshot import Snapshot
@@ -46,8 +47,7 @@ class Limits:
     total: int = 5_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
+class Current(NamedTuple):
     """An account's present.
 
     Attributes:
