@@ -18,7 +18,7 @@ from services.policy.app.asked import Freshness
 from services.policy.app.basis import Bases
 from services.policy.app.manage_types import extended, missing_type, patched
 from services.policy.app.ports import OBJECT, RELATIONSHIP, AccountSettings, Reading, RelationshipRow, TypeRow
-from services.policy.app.write_relationships import require_ends, require_single
+from services.policy.app.write_relationships import CREATES, DELETES, require_ends, require_single
 from services.policy.domain.extensions import check_extensions
 from services.policy.domain.lint import LintWarning, lint
 from services.policy.domain.patch import parse_patch
@@ -147,7 +147,8 @@ def _changes(
         row = _changed_type(before, found.row, proposal, settings)
         if row != found.row:
             changes.append(Change(revision, row))
-    require_ends(account, _types(before), [*proposal.creates, *proposal.deletes])
+    require_ends(account, _types(before), proposal.creates, CREATES)
+    require_ends(account, _types(before), proposal.deletes, DELETES)
     deleted = set()
     for one in proposal.deletes:
         edge = before.edge(*_ends(one), now)

@@ -26,6 +26,9 @@ from services.policy.domain.ends import end_fault
 from services.policy.domain.errors import AlreadyExistsError
 from services.policy.domain.roles import allowed_by_role
 
+ONE, CREATES, DELETES = "relationship", "creates[{}]", "deletes[{}]"
+"""Fields of requests that hold relationships, for what is wrong with them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -71,7 +74,7 @@ class WriteRelationships:
                 revision = await tx.next_revision(actor, self._clock.now())
                 await _allowed(tx, person, {row.type}, "create")
                 await require_new(tx, account, repeat)
-                await _require_fit(tx, account, [row])
+                await _require_fit(tx, account, [row], ONE)
                 if validate_only:
                     raise UnchangedError(revision - 1)
                 new = await tx.relate([row])
@@ -113,7 +116,7 @@ class WriteRelationships:
                 await _allowed(tx, person, gone, "delete")
                 await require_new(tx, account, repeat)
                 deleted = await tx.unrelate(deletes)
-                await _require_fit(tx, account, creates)
+                await _require_fit(tx, account, creates, CREATES)
                 created = await tx.relate(creates)
                 if not created and not deleted:
                     raise UnchangedError(revision - 1)
@@ -191,18 +194,21 @@ def _refused(action: str) -> PermissionDeniedError:
     return PermissionDeniedError(f"the relationship type does not let you {action} its records")
 
 
-def require_ends(account: AccountId, types: Mapping[str, TypeRow], rows: Sequence[RelationshipRow]) -> None:
+def require_ends(
+    account: AccountId, types: Mapping[str, TypeRow], rows: Sequence[RelationshipRow], name: str = ONE
+) -> None:
     """Refuse records whose type is unknown, or whose ends do not fit it.
 
     Args:
         types: relationship types by key.
+        name: of their field, `{}` where the place stands.
 
     Raises:
         NotFoundError: there is no such relationship type.
         InvalidRequestError: an end does not fit.
     """
     faults = []
-    for row in rows:
+    for place, row in enumerate(rows):
         kind = types.get(row.type)
         if kind is None:
             raise missing_type(account, RELATIONSHIP, row.type)
@@ -211,14 +217,14 @@ def require_ends(account: AccountId, types: Mapping[str, TypeRow], rows: Sequenc
             ("target", kind.target, row.target),
         ):
             if fault := end_fault(end_type, value):
-                faults.append(FieldViolation(field, fault))
+                faults.append(FieldViolation(f"{name.format(place)}.{field}", fault))
     if faults:
-        raise InvalidRequestError(f"the {faults[0].field} {faults[0].description}", violations=faults)
+        raise InvalidRequestError(f"`{faults[0].field}` {faults[0].description}", violations=faults)
 
 
-async def _require_fit(tx: Reading, account: AccountId, rows: Sequence[RelationshipRow]) -> None:
+async def _require_fit(tx: Reading, account: AccountId, rows: Sequence[RelationshipRow], name: str) -> None:
     types = {row.key: row for row in await tx.types(RELATIONSHIP)}
-    require_ends(account, types, rows)
+    require_ends(account, types, rows, name)
     for kind in types.values():
         if not kind.many:
             await _require_single(tx, account, kind, [row for row in rows if row.type == kind.key])

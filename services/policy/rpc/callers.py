@@ -146,7 +146,20 @@ def trace_id() -> str:
     return f"{context.trace_id:032x}" if context.is_valid else ""
 
 
-def require_targets(relationships: Sequence[messages.NewRelationship]) -> None:
-    """Refuse texts that no row can hold."""
-    for given in relationships:
-        require_plain(type=given.type, source=given.source, target=given.target)
+def require_targets(relationships: Sequence[messages.NewRelationship], name: str) -> None:
+    """Refuse texts that no row can hold.
+
+    Args:
+        name: of their field, `{}` where the place stands.
+
+    Raises:
+        InvalidRequestError: names each of them.
+    """
+    faults = [
+        FieldViolation(f"{name.format(place)}.{field}", "holds a zero character")
+        for place, given in enumerate(relationships)
+        for field in ("type", "source", "target")
+        if "\0" in getattr(given, field)
+    ]
+    if faults:
+        raise InvalidRequestError(f"`{faults[0].field}` {faults[0].description}", violations=faults)

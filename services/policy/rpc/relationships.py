@@ -10,6 +10,7 @@ from libs.kernel.errors import InvalidRequestError
 from libs.kernel.ids import account_of
 from libs.rpc.pages import page_size, query_of
 from services.policy.app.transfer import Imported
+from services.policy.app.write_relationships import CREATES, DELETES, ONE
 from services.policy.rpc.callers import acting, actor, require_admin, require_plain
 from services.policy.rpc.mapping import object_message, relationship_message, struct_of
 from services.policy.rpc.use_cases import Methods, repeat_of
@@ -39,7 +40,7 @@ class RelationshipMethods(Methods):
     async def CreateRelationship(
         self, request: messages.CreateRelationshipRequest, context: Any
     ) -> messages.CreateRelationshipResponse:
-        account, (row,) = account_of(request.parent), self._rows([request.relationship])
+        account, (row,) = account_of(request.parent), self._rows([request.relationship], ONE)
         kept, revision = await self._use.write_relationships.create(
             account,
             row,
@@ -56,7 +57,7 @@ class RelationshipMethods(Methods):
         self, request: messages.BatchWriteRelationshipsRequest, context: Any
     ) -> messages.BatchWriteRelationshipsResponse:
         account = account_of(request.parent)
-        creates, deletes = self._rows(request.creates), self._rows(request.deletes)
+        creates, deletes = self._rows(request.creates, CREATES), self._rows(request.deletes, DELETES)
         done = await self._use.write_relationships.batch(
             account, creates, deletes, acting(), actor=actor(), repeat=repeat_of(request)
         )
@@ -145,7 +146,7 @@ class RelationshipMethods(Methods):
                 raise InvalidRequestError("every message of an import names the same account")
             parent = request.parent
             if request.relationships:
-                rows = self._rows(request.relationships)
+                rows = self._rows(request.relationships, "relationships[{}]")
                 await self._use.importing(account_of(parent), rows, done, actor=actor())
         if not parent:
             raise InvalidRequestError("the import is empty: name the account in a message at least")

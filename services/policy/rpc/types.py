@@ -11,6 +11,7 @@ from libs.rpc.pages import page_size, query_of
 from services.policy.app.asked import Freshness
 from services.policy.app.ports import OBJECT, RELATIONSHIP, TypeRow
 from services.policy.app.simulate_change import Proposal
+from services.policy.app.write_relationships import CREATES, DELETES
 from services.policy.rpc.callers import acting, actor, require_admin, require_staff
 from services.policy.rpc.mapping import (
     extensions_of,
@@ -227,7 +228,7 @@ class TypeMethods(Methods):
         if extensions is not None and kind == RELATIONSHIP:
             fault = FieldViolation("extensions", "are for object types only")
             raise InvalidRequestError(f"`extensions` {fault.description}", violations=[fault])
-        creates, deletes = self._rows(request.creates), self._rows(request.deletes)
+        creates, deletes = self._rows(request.creates, CREATES), self._rows(request.deletes, DELETES)
         return Proposal(kind, key, request.merge_patch_json, extensions, creates, deletes)
 
 

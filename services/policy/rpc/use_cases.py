@@ -169,9 +169,16 @@ class Methods:
         freshness = of_page(position or {}, self._freshness(account, given))
         return Asked(acting(), freshness, current_caller().peer, trace_id())
 
-    def _rows(self, given: Sequence[messages.NewRelationship]) -> list[RelationshipRow]:
-        """Return new relationship records."""
-        require_targets(given)
+    def _rows(self, given: Sequence[messages.NewRelationship], name: str) -> list[RelationshipRow]:
+        """Return new relationship records.
+
+        Args:
+            name: of their field, `{}` where the place stands.
+
+        Raises:
+            InvalidRequestError: one of them can be none.
+        """
+        require_targets(given, name)
         now = self._use.clock.now()
         return [
             RelationshipRow(
@@ -180,7 +187,9 @@ class Methods:
                 r.source,
                 r.target,
                 now,
-                instant(r.expire_time, "expire_time") if r.HasField("expire_time") else None,
+                instant(r.expire_time, f"{name.format(place)}.expire_time")
+                if r.HasField("expire_time")
+                else None,
             )
-            for r in given
+            for place, r in enumerate(given)
         ]

@@ -241,6 +241,35 @@ async def test_a_number_beyond_64_bits_stays_a_number(served: Served) -> None:
         assert (answer.decided.allowed, list(answer.decided.failed_conditions)) == (allowed, [])
 
 
+async def test_a_bad_relationship_is_named_by_its_place_and_nothing_is_written(served: Served) -> None:
+    admin, revision = served.person(1, "admin"), await served.world.revision()
+    good = messages.NewRelationship(type=K, source="zen:user:5", target="p1")
+
+    def bad(**more: Any) -> messages.NewRelationship:
+        made = messages.NewRelationship()
+        made.CopyFrom(good)
+        made.MergeFrom(messages.NewRelationship(**more))
+        return made
+
+    late = bad()
+    late.expire_time.seconds = 10**15
+    cases = [(bad(source="p1"), "source"), (bad(target="p\0"), "target"), (late, "expire_time")]
+    for row, field in cases:
+        batch = messages.BatchWriteRelationshipsRequest(parent=PARENT, creates=[good, row])
+        refused = await refusal(served.stub.BatchWriteRelationships(batch, metadata=admin))
+        assert refused == ("INVALID_ARGUMENT", "INVALID_REQUEST", [f"creates[1].{field}"])
+        single = messages.CreateRelationshipRequest(parent=PARENT, relationship=row)
+        refused = await refusal(served.stub.CreateRelationship(single, metadata=admin))
+        assert refused[2] == [f"relationship.{field}"]
+        simulation = messages.SimulateChangeRequest(name=PARENT, deletes=[good, good, row])
+        refused = await refusal(served.stub.SimulateChange(simulation, metadata=admin))
+        assert refused[2] == [f"deletes[2].{field}"]
+    chunk = messages.ImportRelationshipsRequest(parent=PARENT, relationships=[good, bad(target="p\0")])
+    refused = await refusal(served.job.ImportRelationships(iter([chunk]), metadata=served.service()))
+    assert refused[2] == ["relationships[1].target"]
+    assert await served.world.revision() == revision
+
+
 async def test_a_token_of_another_account_is_no_token_of_this_one(served: Served) -> None:
     tokens, account = served.world.tokens, served.world.account
     good = tokens.token(account, 3)

@@ -125,7 +125,7 @@ async def test_an_unknown_type_and_ends_that_do_not_fit_are_refused() -> None:
         await write.batch(world.account, [world.row(5, "p1"), world.row("5", "zen:user:1")], [], None)
 
     assert missing.value.metadata == {"name": "accounts/acc-1/relationshipTypes/ghost"}
-    assert [v.field for v in unfit.value.violations] == ["source", "target"]
+    assert [v.field for v in unfit.value.violations] == ["creates[1].source", "creates[1].target"]
     assert await listed(world) == [], "all or nothing"
 
 

@@ -64,7 +64,7 @@ async def test_each_batch_is_one_revision_and_each_record_is_taken_skipped_or_re
     assert (answer.created, answer.skipped, answer.refused_count) == (2, 4, 2)
     assert [(r.place, r.error) for r in answer.refused] == [
         (2, "there is no relationship type `ghost`"),
-        (3, "the source is not of the form zen:user:{id}"),
+        (3, "`relationship.source` is not of the form zen:user:{id}"),
     ]
     assert answer.token == served.world.tokens.token(served.world.account, revision + 2)
     assert await served.world.revision() == revision + 2, "a batch that changes nothing is no revision"
