@@ -32,6 +32,7 @@ from services.assignment.app.explain import Explain
 from services.assignment.app.give_back import ReleaseAgentTickets, SkipTicket
 from services.assignment.app.ingest_webhook import IngestWebhook
 from services.assignment.app.manage_queues import ManageQueues
+from services.assignment.app.prefer import Prefer
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.route import Route
 from services.assignment.app.run_minute_job import RunMinuteJob
@@ -64,13 +65,14 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
     policy = PolicyClient(parts.channels, parts.tokens)
     restricted = Restricted(store, PrivacyClient(parts.channels, parts.tokens), clock)
     route, write = Route(store, ids, restricted), WriteOutbox(store, zendesk)
+    prefer = Prefer(store, zendesk, route, restricted, clock)
     kept = timedelta(days=settings.inputs_days)
-    job = RunMinuteJob(store, zendesk, route, write, clock, kept)
+    job = RunMinuteJob(store, zendesk, route, prefer, write, clock, kept)
     bell = Bell()
     release = ReleaseAgentTickets(store, clock, ids, wake)
     use = UseCases(
         sync=SyncAccount(store, zendesk, AuthInstallations(parts.channels), policy, sealer, clock, ids),
-        ingest=IngestWebhook(store, sealer, route, clock, wake),
+        ingest=IngestWebhook(store, sealer, route, prefer, clock, wake),
         minute_job=job,
         next=AssignNext(store, route, write, clock, ids),
         answer=AnswerOffer(store, route, clock, wake),
@@ -105,7 +107,7 @@ DEFINITION = ServiceDefinition(
     name="assignment",
     settings_type=AssignmentSettings,
     migrations="services.assignment.migrations",
-    minimum_revision="0005",
+    minimum_revision="0006",
     peers=PEERS,
     build=build,
 )

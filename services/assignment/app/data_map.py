@@ -13,7 +13,7 @@ DATA_MAP = DataMap(
         *not_personal(
             "accounts",
             "account inbox_limit daily_limit default_status rule_version group_restrictions role_restrictions "
-            "fields webhook webhook_secret export_cursor synced_at",
+            "fields webhook webhook_secret export_cursor synced_at options",
             "settings of an account",
         ),
         *(
@@ -61,6 +61,10 @@ DATA_MAP = DataMap(
             "account ticket status group_id priority created_at updated_at routing outcome assigned_at",
             "routing facts",
         ),
+        Column("tickets", "dedicated", Strategy.PSEUDONYMISE, "for whom it is kept", "dedicated"),
+        Column("dedicated_rules", "value", Strategy.DELETE_ROW, "whose tickets a rule is about", "value"),
+        Column("dedicated_rules", "agents", Strategy.PSEUDONYMISE, "who is dedicated", "agents"),
+        *not_personal("dedicated_rules", "account position kind fallback", "rules"),
         Column("assignments", "agent_id", Strategy.KEEP, _PROOF, "agent_id"),
         *not_personal(
             "assignments", "account id ticket group_id queue mechanism state assigned_at", "assignment"
@@ -80,7 +84,7 @@ DATA_MAP = DataMap(
         Column("outbox", "agent_id", Strategy.KEEP, _PROOF, "agent_id"),
         *not_personal(
             "outbox",
-            "account id ticket group_id read_at queue as_of state attempts fence lease_until kind",
+            "account id ticket group_id read_at queue as_of state attempts fence lease_until kind tags",
             "a change on its way",
         ),
         *not_personal("queue_options", "account id options", "rules"),

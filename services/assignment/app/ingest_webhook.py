@@ -6,7 +6,8 @@ import asyncio
 
 from libs.kernel.clock import Clock
 from libs.kernel.ids import AccountId
-from services.assignment.app.ports import Sealer, Store
+from services.assignment.app.ports import Sealer, Store, Transaction
+from services.assignment.app.prefer import Prefer
 from services.assignment.app.route import Route
 from services.assignment.domain.errors import NotSyncedError
 from services.assignment.domain.webhook import read_body, require_fresh, require_signature
@@ -15,10 +16,13 @@ from services.assignment.domain.webhook import read_body, require_fresh, require
 class IngestWebhook:
     """Takes webhooks. Decisions are written to Zendesk by the writer, not here: Zendesk waits for our answer."""
 
-    def __init__(self, store: Store, sealer: Sealer, route: Route, clock: Clock, wake: asyncio.Event) -> None:
+    def __init__(
+        self, store: Store, sealer: Sealer, route: Route, prefer: Prefer, clock: Clock, wake: asyncio.Event
+    ) -> None:
         self._store = store
         self._sealer = sealer
         self._route = route
+        self._prefer = prefer
         self._clock = clock
         self._wake = wake
         self._secrets: dict[tuple[AccountId, bytes], str] = {}
@@ -44,14 +48,28 @@ class IngestWebhook:
             await tx.decisions.lock()
             if not await tx.tickets.take_invocation(invocation, now):
                 return True, ""
+            fresh = await tx.tickets.one(facts.id) is None
             await tx.tickets.store([facts])
-            queue = await tx.tickets.holder(facts.id)
-            if queue is not None and queue.kind == "trigger":
-                routed = await self._route.within(tx, queue, f"webhook/{invocation}", now)
-                decision = next((i for i, d in routed.news if d.ticket == facts.id), "")
+            preferring = fresh and self._prefer.wanted(await tx.directory.account())
+            if not preferring:
+                decision = await self._by_queue(tx, facts.id, invocation)
+        if preferring:
+            # It may ask Zendesk, so the lock is not held; a death here leaves the ticket to the minute job.
+            decision = await self._prefer(account, facts.id, f"webhook/{invocation}")
+            if not decision:
+                async with self._store.transaction(account) as tx:
+                    await tx.decisions.lock()
+                    decision = await self._by_queue(tx, facts.id, invocation)
         if decision:
             self._wake.set()
         return False, decision
+
+    async def _by_queue(self, tx: Transaction, ticket: int, invocation: str) -> str:
+        queue = await tx.tickets.holder(ticket)
+        if queue is None or queue.kind != "trigger":
+            return ""
+        routed = await self._route.within(tx, queue, f"webhook/{invocation}", self._clock.now())
+        return next((i for i, d in routed.news if d.ticket == ticket), "")
 
     async def _secret(self, account: AccountId) -> str:
         async with self._store.transaction(account) as tx:

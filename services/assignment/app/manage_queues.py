@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from libs.kernel.clock import Clock
 from libs.kernel.errors import EtagMismatchError, NotFoundError
 from libs.kernel.ids import AccountId
 from services.assignment.app.ports import Store, Transaction
-from services.assignment.app.rows import Account, QueueRow
+from services.assignment.app.rows import Account, DedicatedRow, QueueRow
 from services.assignment.domain.errors import NotSyncedError
 
 _CREATE = "CreateQueue"
@@ -116,6 +116,26 @@ class ManageQueues:
             if not validate_only:
                 await tx.directory.put_account(changed)
         return changed
+
+    async def replace_dedicated_rules(
+        self, account: AccountId, rules: Sequence[DedicatedRow], *, validate_only: bool
+    ) -> list[tuple[int, int]]:
+        """Replace the rules of dedicated support, unless they name unknown agents; return these, by place.
+
+        Raises:
+            NotSyncedError: the account is unknown.
+        """
+        async with self._store.transaction(account) as tx:
+            await tx.decisions.lock()
+            known = await self._account(tx)
+            agents = {row.user_id for row in await tx.directory.agents()}
+            unknown = [(n, a) for n, rule in enumerate(rules) for a in rule.agents if a not in agents]
+            if not unknown and not validate_only:
+                await tx.directory.put_dedicated_rules(rules)
+                options = replace(known.options, dedicated=len(rules))
+                await tx.directory.put_account(replace(known, options=options))
+                await self._raise_version(tx)
+        return unknown
 
     @staticmethod
     async def _locked(tx: Transaction, account: AccountId, queue_id: str, etag: str) -> QueueRow:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypeVar
 
-OptionsT = TypeVar("OptionsT", bound="QueueOptions")
+OptionsT = TypeVar("OptionsT", bound="QueueOptions | AccountOptions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,24 @@ class QueueOptions:
     ageing_seconds: int | None = None
 
 
-def plain(options: QueueOptions) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class AccountOptions:
+    """What an account uses beyond queues.
+
+    Attributes:
+        same_agent_hours: window of same agent; None = off.
+        same_agent_anchor: oldest or newest.
+        same_agent_tag: put on tickets so assigned; empty = none.
+        dedicated: how many rules of dedicated support there are.
+    """
+
+    same_agent_hours: int | None = None
+    same_agent_anchor: str = "oldest"
+    same_agent_tag: str = ""
+    dedicated: int = 0
+
+
+def plain(options: QueueOptions | AccountOptions) -> dict[str, Any]:
     """Return options as JSON values."""
     found = {f.name: getattr(options, f.name) for f in fields(options)}
     defaults = {f.name: f.default for f in fields(options) if f.default is not MISSING}

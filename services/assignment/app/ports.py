@@ -15,6 +15,7 @@ from services.assignment.app.rows import (
     Account,
     AgentRow,
     DecisionRow,
+    DedicatedRow,
     OfferRow,
     QueueRow,
     Round,
@@ -91,6 +92,14 @@ class Directory(Protocol):
         """Delete a queue."""
         ...
 
+    async def dedicated_rules(self) -> list[DedicatedRow]:
+        """Return the rules of dedicated support, in their order."""
+        ...
+
+    async def put_dedicated_rules(self, rules: Sequence[DedicatedRow]) -> None:
+        """Replace the rules of dedicated support."""
+        ...
+
     async def put_views(self, views: Sequence[int]) -> None:
         """Replace the known views."""
         ...
@@ -114,6 +123,10 @@ class Tickets(Protocol):
 
     async def park(self, ticket: int) -> None:
         """Keep a waiting ticket from being routed until the next newer facts about it."""
+        ...
+
+    async def dedicate(self, ticket: int, agent: int) -> None:
+        """Keep a ticket for one agent until it is assigned to somebody."""
         ...
 
     async def take_invocation(self, invocation: str, at: datetime) -> bool:
@@ -151,9 +164,9 @@ class Decisions(Protocol):
         ...
 
     async def snapshot(
-        self, account: Account, queue: QueueRow, as_of: datetime, only: int | None
+        self, account: Account, queue: QueueRow, as_of: datetime, only: int | None, ticket: int | None = None
     ) -> Snapshot:
-        """Read everything that a round of a queue looks at; `only` = one agent (pull).
+        """Read everything that a round of a queue looks at; `only` = one agent (pull); `ticket` = this one alone.
 
         Tickets that an active queue before this one holds are not among them.
         """

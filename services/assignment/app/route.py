@@ -46,10 +46,16 @@ class Route:
         await self._restricted.refresh(account)
 
     async def look(
-        self, tx: Transaction, account: Account, queue: QueueRow, as_of: datetime, only: int | None = None
+        self,
+        tx: Transaction,
+        account: Account,
+        queue: QueueRow,
+        as_of: datetime,
+        only: int | None = None,
+        ticket: int | None = None,
     ) -> Snapshot:
         """Return everything that a round of a queue looks at."""
-        snapshot = await tx.decisions.snapshot(account, queue, as_of, only)
+        snapshot = await tx.decisions.snapshot(account, queue, as_of, only, ticket)
         return self._restricted.applied(account.account, snapshot)
 
     async def __call__(self, account: AccountId, queue_id: str, command: str, as_of: datetime) -> Routed:
@@ -77,12 +83,16 @@ class Route:
         mechanism: str = "queue",
         only: int | None = None,
         most: int | None = None,
+        ticket: int | None = None,
+        tags: tuple[str, ...] = (),
     ) -> Routed:
         """Run a round inside a transaction that holds the lock.
 
         Args:
             only: one agent alone (pull).
             most: assign no more than this many tickets, the most valuable first.
+            ticket: this one alone; if it cannot be given, nothing is kept: another mechanism comes next.
+            tags: put on what is assigned.
 
         Raises:
             NotSyncedError: the account is unknown.
@@ -91,12 +101,14 @@ class Route:
         kept = await tx.directory.account()
         if kept is None:
             raise NotSyncedError("nothing is known of this account yet: sync it first")
-        round_ = Round(queue, mechanism, command, as_of)
+        round_ = Round(queue, mechanism, command, as_of, tags)
         for _ in range(_ATTEMPTS):
-            snapshot = await self.look(tx, kept, queue, as_of, only)
+            snapshot = await self.look(tx, kept, queue, as_of, only, ticket)
             if not snapshot.tickets:
                 return Routed(0, [])
             considered, plan = len(snapshot.tickets), decide(snapshot)
+            if ticket is not None and not plan.assigned:
+                return Routed(considered, [])
             if only is None and await self._asked_again(tx, plan, as_of):
                 continue
             if most is not None:

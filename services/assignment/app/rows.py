@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from libs.kernel.ids import AccountId
-from services.assignment.app.options import QueueOptions
+from services.assignment.app.options import AccountOptions, QueueOptions
 from services.assignment.domain.model import Restrictions
 from services.assignment.domain.webhook import TicketFacts
 
@@ -33,6 +33,7 @@ class Account:
     webhook: str = ""
     webhook_secret: bytes | None = None
     export_cursor: str = ""
+    options: AccountOptions = field(default_factory=AccountOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,19 +145,38 @@ class Round:
     """The circumstances of one round.
 
     Attributes:
-        mechanism: queue or pull.
+        mechanism: queue, pull, dedicated or same_agent.
         command: what caused it; unique per round.
+        tags: put on the tickets that it assigns.
     """
 
     queue: QueueRow
     mechanism: str
     command: str
     as_of: datetime
+    tags: tuple[str, ...] = ()
 
     @property
     def expires_at(self) -> datetime:
         """Until when an offer of this round can be accepted."""
         return self.as_of + timedelta(seconds=self.queue.options.offer_seconds or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class DedicatedRow:
+    """A rule of dedicated support.
+
+    Attributes:
+        kind: requester, organization or tag.
+        value: its id, or the tag.
+        agents: the first who is free gets the ticket.
+        fallback: queue or wait.
+    """
+
+    kind: str
+    value: str
+    agents: tuple[int, ...]
+    fallback: str = "queue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +208,7 @@ class Write:
         agent_id: who gets the ticket, or gives it back.
         attempts: how often it was taken, this time included.
         fence: raised by each taker; a slower one's result is dropped.
+        tags: put on the ticket with the change.
         kind: assign, or release (the ticket goes back to its queue).
     """
 
@@ -200,6 +221,7 @@ class Write:
     attempts: int
     fence: int
     kind: str = "assign"
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from libs.zendesk.exports import Checkpoint
 from services.assignment.app.answer_offer import ExpireOffers
 from services.assignment.app.copies import facts_of
 from services.assignment.app.ports import Store, Zendesk
+from services.assignment.app.prefer import Prefer
 from services.assignment.app.route import Route
 from services.assignment.app.rows import Account, QueueRow
 from services.assignment.app.write_outbox import WriteOutbox
@@ -45,6 +46,7 @@ class RunMinuteJob:
         store: Store,
         zendesk: Zendesk,
         route: Route,
+        prefer: Prefer,
         write: WriteOutbox,
         clock: Clock,
         inputs_kept: timedelta = INPUTS_KEPT,
@@ -52,6 +54,7 @@ class RunMinuteJob:
         self._store = store
         self._zendesk = zendesk
         self._route = route
+        self._prefer = prefer
         self._write = write
         self._clock = clock
         self._inputs_kept = inputs_kept
@@ -93,9 +96,14 @@ class RunMinuteJob:
             if kept is None:
                 raise NotSyncedError("nothing is known of this account yet: sync it first")
             page = await client.tickets.changed(_checkpoint(kept))
+            rows, fresh = {t.id: t for t in page.rows}, []
             async with self._store.transaction(account) as tx:
-                await tx.tickets.store([facts_of(t) for t in {t.id: t for t in page.rows}.values()])
-                await tx.directory.move_cursor(kept.export_cursor, page.checkpoint.encode())
+                if self._prefer.wanted(kept):
+                    fresh = [i for i in rows if await tx.tickets.one(i) is None]
+                await tx.tickets.store([facts_of(t) for t in rows.values()])
+                moved = await tx.directory.move_cursor(kept.export_cursor, page.checkpoint.encode())
+            for ticket in fresh if moved else ():
+                await self._prefer(account, ticket, f"export/{ticket}")
             if page.end_of_stream:
                 return
 

@@ -135,11 +135,12 @@ class WriteOutbox:
         }
         fields = {account.fields[key]: value for key, value in audit.items() if key in account.fields}
         # Always both: an assignee alone would also move the ticket to his default group.
-        return {
+        values = {
             "assignee_id": write.agent_id,
             "group_id": write.group_id,
             "custom_fields": custom_fields(fields),
         }
+        return values | {"additional_tags": list(write.tags)} if write.tags else values
 
     async def _one(
         self, client: ZendeskClient, account: Account, write: Write, ticket: Ticket, written: Written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from libs.kernel.errors import NotFoundError, PermissionDeniedError
+from libs.kernel.errors import NotBuiltError, NotFoundError, PermissionDeniedError
 from libs.kernel.ids import account_name, account_of
 from libs.rpc.identity import current_caller
 from services.assignment.rpc.authority import require_admin, require_staff
@@ -42,6 +42,8 @@ class AgentMethods(Methods):
         self, request: messages.UpdateAgentLimitsRequest, context: Any
     ) -> messages.UpdateAgentLimitsResponse:
         require_admin()
+        if request.HasField("schedule_id"):
+            raise NotBuiltError("schedules of agents are not built yet: leave `schedule_id` out")
         account, user = account_of(request.name), int(last(request.name))
         async with self._use.store.transaction(account) as tx:
             row = await tx.directory.put_limits(

@@ -7,6 +7,7 @@ from datetime import datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.assignment.app.rows import Account, AgentRow, DecisionRow, QueueRow, SummaryRow, TicketRow
+from services.assignment.rpc.options import put_options
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
 
 MODELS = {
@@ -118,7 +119,7 @@ def decision_message(parent: str, row: DecisionRow) -> resources.Decision:
         outcome=_OUTCOMES[row.outcome],
         agent_id=row.agent_id,
         group_id=row.group_id,
-        queue=f"{parent}/queues/{row.queue}",
+        queue=f"{parent}/queues/{row.queue}" if row.queue else "",
         mechanism=row.mechanism,
         model=MODELS[row.model],
         command_id=row.command,
@@ -138,13 +139,14 @@ def decision_message(parent: str, row: DecisionRow) -> resources.Decision:
 
 def settings_message(parent: str, row: Account) -> resources.AccountSettings:
     """Return the account's defaults as a message."""
-    return resources.AccountSettings(
+    message = resources.AccountSettings(
         name=f"{parent}/settings",
         inbox_limit=row.inbox_limit,
         daily_limit=row.daily_limit,
         default_status=row.default_status,
         etag=str(row.rule_version),
     )
+    return put_options(message, row.options)
 
 
 def summary_message(row: SummaryRow) -> resources.Summary:

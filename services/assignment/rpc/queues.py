@@ -15,6 +15,7 @@ from services.assignment.rpc.mapping import (
     queue_message,
     settings_message,
 )
+from services.assignment.rpc.options import options_of
 from services.assignment.rpc.use_cases import Methods, last
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
 from setlist.assignment.v1 import assignment_service_pb2 as messages
@@ -127,7 +128,7 @@ class QueueMethods(Methods):
                 row = replace(row, daily_limit=given.daily_limit if given.HasField("daily_limit") else None)
             if "default_status" in paths:
                 row = replace(row, default_status=given.default_status or "away")
-            return row
+            return replace(row, options=options_of(given, row.options, paths))
 
         row = await self._use.queues.change_settings(
             account_of(request.parent), given.etag, change, validate_only=request.validate_only
@@ -148,6 +149,9 @@ _QUEUE_FIELDS = (
     "scan_limit",
     "offer_seconds",
     "ageing_seconds",
+    "schedule_id",
+    "overflow_group_ids",
+    "overflow_seconds",
 )
 
 
@@ -168,11 +172,18 @@ def _queue_of(given: resources.Queue, row: QueueRow, paths: Any) -> QueueRow:
             values["agents"] = tuple(given.agent_ids)
         elif path in ("batch_size", "daily_limit", "scan_limit"):
             values[path] = getattr(given, path) if given.HasField(path) else None
+        elif path in ("schedule_id", "overflow_group_ids", "overflow_seconds") and path in _given(given):
+            raise NotBuiltError(f"`{path}` is not built yet: leave it out")
         elif path in ("offer_seconds", "ageing_seconds"):
             options[path] = getattr(given, path) if given.HasField(path) else None
         elif path in ("position", "use_sla"):
             values[path] = getattr(given, path)
     return replace(row, **values, options=replace(row.options, **options))
+
+
+def _given(queue: resources.Queue) -> set[str]:
+    """Return the fields that are set."""
+    return {field.name for field, _ in queue.ListFields()}
 
 
 def _model(model: resources.RoutingModel.ValueType) -> str:

@@ -6,8 +6,10 @@ from services.assignment.rpc.agents import AgentMethods
 from services.assignment.rpc.evidence import EvidenceMethods
 from services.assignment.rpc.jobs import JobMethods
 from services.assignment.rpc.offers import OfferMethods
+from services.assignment.rpc.preferences import PreferenceMethods
 from services.assignment.rpc.queues import QueueMethods
 from services.assignment.rpc.replays import ReplayMethods
+from services.assignment.rpc.skills import SkillMethods
 from setlist.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceServicer
 
 
@@ -17,6 +19,8 @@ class AssignmentServicer(
     QueueMethods,
     EvidenceMethods,
     OfferMethods,
+    PreferenceMethods,
+    SkillMethods,
     ReplayMethods,
     AssignmentServiceServicer,
 ):

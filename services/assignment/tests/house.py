@@ -23,6 +23,7 @@ from services.assignment.app.give_back import ReleaseAgentTickets, SkipTicket
 from services.assignment.app.ingest_webhook import IngestWebhook
 from services.assignment.app.manage_queues import ManageQueues
 from services.assignment.app.ports import Store
+from services.assignment.app.prefer import Prefer
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.route import Route
 from services.assignment.app.rows import DecisionRow, QueueRow, TicketRow
@@ -55,9 +56,10 @@ class House:
         self.privacy = MemoryPrivacy()
         self.restricted = Restricted(store, self.privacy, clock)
         self.route, self.write = Route(store, ids, self.restricted), WriteOutbox(store, zendesk)
+        self.prefer = Prefer(store, zendesk, self.route, self.restricted, clock)
         self.sync = SyncAccount(store, zendesk, self.installations, self.policy, self.sealer, clock, ids)
-        self.ingest = IngestWebhook(store, self.sealer, self.route, clock, self.wake)
-        self.job = RunMinuteJob(store, zendesk, self.route, self.write, clock)
+        self.ingest = IngestWebhook(store, self.sealer, self.route, self.prefer, clock, self.wake)
+        self.job = RunMinuteJob(store, zendesk, self.route, self.prefer, self.write, clock)
         self.next = AssignNext(store, self.route, self.write, clock, ids)
         self.settings = UpdateAgentSettings(store, zendesk, self.policy)
         self.queues = ManageQueues(store, clock)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from libs.kernel.ids import AccountId
-from services.assignment.app.options import QueueOptions
+from services.assignment.app.options import AccountOptions, QueueOptions
 from services.assignment.app.ports import Store
-from services.assignment.app.rows import Write
+from services.assignment.app.rows import DedicatedRow, Round, Write
+from services.assignment.domain.decide import decide
 from services.assignment.domain.rotation import TURN
 from services.assignment.tests.store_conformance import T0, Q, facts, later, round_, seed
 
@@ -229,3 +230,40 @@ class OffersConformance:
             assert await tx.decisions.forget_inputs(later(9), 5) == 1
             assert await tx.decisions.inputs(first.inputs) is None
             assert await tx.decisions.inputs(second.inputs) is not None
+
+    async def test_a_ticket_is_kept_for_its_agent_until_it_is_assigned(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, 1, 2)
+        rules = [DedicatedRow("requester", "9", (2, 1), "wait"), DedicatedRow("tag", "a", (1,))]
+        async with store.transaction(account) as tx:
+            known = await tx.directory.account()
+            assert known is not None
+            await tx.tickets.dedicate(1, 2)
+            snapshot = await tx.decisions.snapshot(known, Q, later(1), None)
+            assert [t.dedicated for t in snapshot.tickets] == [2, None]
+            assert [t.id for t in (await tx.decisions.snapshot(known, Q, later(1), None, 2)).tickets] == [2]
+            await tx.tickets.store([facts(1, updated_at=later(1))])
+            await tx.tickets.store([facts(1, updated_at=later(2), assignee_id=1)])
+            await tx.tickets.store([facts(1, updated_at=later(3))])
+            snapshot = await tx.decisions.snapshot(known, Q, later(1), None)
+            assert [t.dedicated for t in snapshot.tickets] == [None, None]
+            assert await tx.directory.dedicated_rules() == []
+            await tx.directory.put_dedicated_rules(rules)
+            assert await tx.directory.dedicated_rules() == rules
+            await tx.directory.put_dedicated_rules([])
+            assert await tx.directory.dedicated_rules() == []
+            options = AccountOptions(5, "newest", "tag", 2)
+            await tx.directory.put_account(replace(known, options=options))
+            assert await tx.directory.account() == replace(known, options=options)
+
+    async def test_tags_go_with_an_assignment(self, store: Store, account: AccountId) -> None:
+        await seed(store, account, 1)
+        async with store.transaction(account) as tx:
+            await tx.decisions.lock()
+            known = await tx.directory.account()
+            assert known is not None
+            snapshot = await tx.decisions.snapshot(known, Q, T0, None)
+            made = Round(Q, "same_agent", "c", T0, ("a", "b"))
+            await tx.decisions.keep(known, made, snapshot, decide(snapshot), ["dec-0"])
+            assert [w.tags for w in await tx.outbox.take(5, 60)] == [("a", "b")]

@@ -193,6 +193,10 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
             case "GET", "tickets", "show_many":
                 wanted = [int(i) for i in query["ids"].split(",")]
                 return {"tickets": [self.tickets[i] for i in wanted if i in self.tickets]}
+            case "GET", "users", user_id, "tickets", "requested":
+                return {"tickets": [t for t in self.tickets.values() if t["requester_id"] == int(user_id)]}
+            case "GET", "tickets", ticket_id if ticket_id.isdigit():
+                return {"ticket": self.tickets[int(ticket_id)]}
             case "POST", "skips":
                 self.skips.append((body["skip"]["ticket_id"], body["skip"]["reason"]))
                 return {"skip": {"id": len(self.skips), "user_id": 1, **body["skip"]}}
@@ -263,6 +267,7 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
             "group_id": group,
             "status": "open" if ticket["status"] == "new" else ticket["status"],
             "updated_at": self.stamp(),
+            "tags": sorted({*ticket.get("tags", ()), *change.get("additional_tags", ())}),
             "custom_fields": [{"id": k, "value": v} for k, v in values.items()],
         }
         self.writes.append((ticket_id, assignee or 0))

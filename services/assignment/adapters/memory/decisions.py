@@ -34,15 +34,26 @@ class MemoryDecisions:
         return None
 
     async def snapshot(
-        self, account: Account, queue: QueueRow, as_of: datetime, only: int | None
+        self, account: Account, queue: QueueRow, as_of: datetime, only: int | None, ticket: int | None = None
     ) -> Snapshot:
-        held = [k.row.facts for i, k in self._tables.tickets.items() if self._tables.holds(queue, i)]
+        held = [
+            kept.row.facts
+            for number, kept in self._tables.tickets.items()
+            if ticket in (None, number) and self._tables.holds(queue, number)
+        ]
         held.sort(key=lambda f: (f.created_at, f.id))
         declined: dict[int, set[int]] = {}
-        for ticket, agent in self._tables.declines:
-            declined.setdefault(ticket, set()).add(agent)
+        for number, agent in self._tables.declines:
+            declined.setdefault(number, set()).add(agent)
         tickets = [
-            Ticket(f.id, f.created_at, f.group_id, f.priority, declined=frozenset(declined.get(f.id, ())))
+            Ticket(
+                f.id,
+                f.created_at,
+                f.group_id,
+                f.priority,
+                declined=frozenset(declined.get(f.id, ())),
+                dedicated=self._tables.tickets[f.id].dedicated,
+            )
             for f in held[: queue.scan_limit]
         ]
         rows = [self._tables.agents[i] for i in sorted(self._tables.agents)] if tickets else []
@@ -127,7 +138,9 @@ class MemoryDecisions:
         self._tables.assignments[row.id] = KeptAssignment(
             row.ticket, agent, round_.queue.id, round_.mechanism, "committed", round_.as_of
         )
-        write = Write(row.id, row.ticket, agent, row.group_id, round_.queue.id, round_.as_of, 0, 0)
+        write = Write(
+            row.id, row.ticket, agent, row.group_id, round_.queue.id, round_.as_of, 0, 0, tags=round_.tags
+        )
         self._tables.outbox[row.id] = KeptWrite(write)
         ticket = self._tables.tickets[row.ticket]
         facts = replace(ticket.row.facts, assignee_id=agent, group_id=row.group_id)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.assignment.adapters.memory.tables import Tables
-from services.assignment.app.rows import Account, AgentRow, QueueRow
+from services.assignment.app.rows import Account, AgentRow, DedicatedRow, QueueRow
 
 
 class MemoryDirectory:
@@ -124,6 +124,12 @@ class MemoryDirectory:
 
     async def delete_queue(self, queue_id: str) -> bool:
         return self._tables.queues.pop(queue_id, None) is not None
+
+    async def dedicated_rules(self) -> list[DedicatedRow]:
+        return list(self._tables.dedicated_rules)
+
+    async def put_dedicated_rules(self, rules: Sequence[DedicatedRow]) -> None:
+        self._tables.dedicated_rules = list(rules)
 
     async def put_views(self, views: Sequence[int]) -> None:
         self._tables.views = set(views)

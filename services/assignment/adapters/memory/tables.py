@@ -12,6 +12,7 @@ from services.assignment.app.rows import (
     Account,
     AgentRow,
     DecisionRow,
+    DedicatedRow,
     OfferRow,
     QueueRow,
     TicketRow,
@@ -28,6 +29,7 @@ class KeptTicket:
 
     row: TicketRow
     outcome: str = ""
+    dedicated: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Tables:
     inputs: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     rotation: dict[tuple[str, int], int] = field(default_factory=dict)
     outbox: dict[str, KeptWrite] = field(default_factory=dict)
+    dedicated_rules: list[DedicatedRow] = field(default_factory=list)
     offers: dict[str, OfferRow] = field(default_factory=dict)
     declines: dict[tuple[int, int], KeptDecline] = field(default_factory=dict)
     requests: dict[tuple[str, str], Remembered] = field(default_factory=dict)

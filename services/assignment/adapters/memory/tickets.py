@@ -57,6 +57,8 @@ class MemoryTickets:
         if known.row.routing == "offered" and free:
             return replace(known, row=replace(known.row, facts=facts))
         ours = known.row.routing == "assigned" and facts.assignee_id == before.assignee_id
+        if not free:
+            known = replace(known, dedicated=None)
         routing = "waiting" if free else "assigned" if ours and facts.status in ROUTABLE else "not_routable"
         return replace(known, row=replace(known.row, facts=facts, routing=routing))
 
@@ -65,6 +67,10 @@ class MemoryTickets:
         if kept is not None and kept.row.routing == "waiting":
             row = replace(kept.row, routing="not_routable")
             self._tables.tickets[ticket] = replace(kept, row=row, outcome=PARKED)
+
+    async def dedicate(self, ticket: int, agent: int) -> None:
+        if (kept := self._tables.tickets.get(ticket)) is not None:
+            self._tables.tickets[ticket] = replace(kept, dedicated=agent)
 
     async def take_invocation(self, invocation: str, at: datetime) -> bool:
         if invocation in self._tables.invocations:

@@ -63,9 +63,9 @@ class SqlDecisions:
         await advisory_lock(self._connection, f"round/{self._account}")
 
     async def snapshot(
-        self, account: Account, queue: QueueRow, as_of: datetime, only: int | None
+        self, account: Account, queue: QueueRow, as_of: datetime, only: int | None, ticket: int | None = None
     ) -> Snapshot:
-        return await read_snapshot(self._connection, account, queue, as_of, only)
+        return await read_snapshot(self._connection, account, queue, as_of, only, ticket)
 
     async def claim(self, tickets: Sequence[int]) -> dict[int, int | None]:
         rows = await self._run(
@@ -177,6 +177,7 @@ class SqlDecisions:
             "CAST(:groups AS bigint[])) AS v(id, ticket, agent, grp)"
         )
         values = {**columns, "queue": round_.queue.id, "mechanism": round_.mechanism, "as_of": round_.as_of}
+        tags = list(round_.tags)
         await self._run(
             "INSERT INTO assignments (account, id, ticket, agent_id, group_id, queue, mechanism, state, assigned_at) "  # noqa: S608 - constants only
             f"SELECT :account, v.id, v.ticket, v.agent, v.grp, :queue, :mechanism, 'committed', :as_of FROM {unnest}",
@@ -184,9 +185,10 @@ class SqlDecisions:
         )
         await self._run(
             "INSERT INTO outbox (account, id, ticket, agent_id, group_id, read_at, queue, as_of, state, attempts, fence, "  # noqa: S608 - constants only
-            "lease_until) SELECT :account, v.id, v.ticket, v.agent, v.grp, t.updated_at, :queue, :as_of, 'pending', 0, 0, "
-            f"'epoch' FROM {unnest} JOIN tickets t ON t.account = :account AND t.ticket = v.ticket",
+            "lease_until, tags) SELECT :account, v.id, v.ticket, v.agent, v.grp, t.updated_at, :queue, :as_of, 'pending', 0, 0, "
+            f"'epoch', CAST(:tags AS text[]) FROM {unnest} JOIN tickets t ON t.account = :account AND t.ticket = v.ticket",
             **values,
+            tags=tags,
         )
         await self._run(
             "UPDATE tickets t SET routing = 'assigned', assignee_id = v.agent, group_id = v.grp, assigned_at = :as_of "  # noqa: S608 - constants only

@@ -11,8 +11,8 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.kernel.ids import AccountId
-from services.assignment.app.options import QueueOptions, plain, typed
-from services.assignment.app.rows import Account, AgentRow, QueueRow
+from services.assignment.app.options import AccountOptions, QueueOptions, plain, typed
+from services.assignment.app.rows import Account, AgentRow, DedicatedRow, QueueRow
 from services.assignment.domain.model import Restrictions
 
 _AGENTS = """
@@ -89,19 +89,21 @@ class SqlDirectory:
             webhook=row.webhook,
             webhook_secret=row.webhook_secret,
             export_cursor=row.export_cursor,
+            options=typed(AccountOptions, row.options),
         )
 
     async def put_account(self, account: Account) -> None:
         await self._run(
             "INSERT INTO accounts (account, inbox_limit, daily_limit, default_status, rule_version, "
-            "group_restrictions, role_restrictions, fields, webhook, webhook_secret, export_cursor, synced_at) "
+            "group_restrictions, role_restrictions, fields, webhook, webhook_secret, export_cursor, synced_at, options) "
             "VALUES (:account, :inbox_limit, :daily_limit, :default_status, :rule_version, :groups, :roles, "
-            "CAST(:fields AS jsonb), :webhook, :secret, :cursor, :synced_at) ON CONFLICT (account) DO UPDATE SET "
+            "CAST(:fields AS jsonb), :webhook, :secret, :cursor, :synced_at, CAST(:options AS jsonb)) ON CONFLICT (account) DO UPDATE SET "
             "inbox_limit = excluded.inbox_limit, daily_limit = excluded.daily_limit, "
             "default_status = excluded.default_status, rule_version = excluded.rule_version, "
             "group_restrictions = excluded.group_restrictions, role_restrictions = excluded.role_restrictions, "
             "fields = excluded.fields, webhook = excluded.webhook, webhook_secret = excluded.webhook_secret, "
-            "export_cursor = excluded.export_cursor, synced_at = excluded.synced_at",
+            "export_cursor = excluded.export_cursor, synced_at = excluded.synced_at, options = excluded.options",
+            options=json.dumps(plain(account.options)),
             inbox_limit=account.inbox_limit,
             daily_limit=account.daily_limit,
             default_status=account.default_status,
@@ -281,6 +283,31 @@ class SqlDirectory:
             "DELETE FROM queues WHERE account = :account AND id = :id RETURNING id", id=queue_id
         )
         return done.one_or_none() is not None
+
+    async def dedicated_rules(self) -> list[DedicatedRow]:
+        rows = await self._run("SELECT * FROM dedicated_rules WHERE account = :account ORDER BY position")
+        return [DedicatedRow(r.kind, r.value, tuple(r.agents), r.fallback) for r in rows]
+
+    async def put_dedicated_rules(self, rules: Sequence[DedicatedRow]) -> None:
+        await self._run("DELETE FROM dedicated_rules WHERE account = :account")
+        if rules:
+            await self._connection.execute(
+                text(
+                    "INSERT INTO dedicated_rules (account, position, kind, value, agents, fallback) "
+                    "VALUES (:account, :position, :kind, :value, :agents, :fallback)"
+                ),
+                [
+                    {
+                        "account": self._account,
+                        "position": position,
+                        "kind": rule.kind,
+                        "value": rule.value,
+                        "agents": list(rule.agents),
+                        "fallback": rule.fallback,
+                    }
+                    for position, rule in enumerate(rules)
+                ],
+            )
 
     async def put_views(self, views: Sequence[int]) -> None:
         await self._run("DELETE FROM views WHERE account = :account")

@@ -43,7 +43,18 @@ class SqlOutbox:
             limit=limit,
         )
         writes = [
-            Write(r.id, r.ticket, r.agent_id, r.group_id, r.queue, r.as_of, r.attempts, r.fence, r.kind)
+            Write(
+                r.id,
+                r.ticket,
+                r.agent_id,
+                r.group_id,
+                r.queue,
+                r.as_of,
+                r.attempts,
+                r.fence,
+                r.kind,
+                tuple(r.tags),
+            )
             for r in rows
         ]
         return sorted(writes, key=lambda w: (w.as_of, w.id))

@@ -39,7 +39,12 @@ FROM agents g WHERE g.account = :account
 
 
 async def read_snapshot(
-    connection: AsyncConnection, account: Account, queue: QueueRow, as_of: datetime, only: int | None
+    connection: AsyncConnection,
+    account: Account,
+    queue: QueueRow,
+    as_of: datetime,
+    only: int | None,
+    ticket: int | None = None,
 ) -> Snapshot:
     """Return what the port `Decisions.snapshot` promises."""
 
@@ -49,12 +54,21 @@ async def read_snapshot(
     directory = SqlDirectory(connection, account.account)
     limit = f" LIMIT {int(queue.scan_limit)}" if queue.scan_limit else ""
     waiting = await run(
-        "SELECT ticket, created_at, group_id, priority FROM tickets t WHERE account = :account "  # noqa: S608 - constants and numbers
-        f"AND routing = 'waiting' AND {held(queue, await directory.queues())} ORDER BY created_at, ticket{limit}"
+        "SELECT ticket, created_at, group_id, priority, dedicated FROM tickets t WHERE account = :account "  # noqa: S608 - constants and numbers
+        "AND routing = 'waiting' AND (CAST(:ticket AS bigint) IS NULL OR ticket = :ticket) "
+        f"AND {held(queue, await directory.queues())} ORDER BY created_at, ticket{limit}",
+        ticket=ticket,
     )
     declined = {r.ticket: frozenset(r.agents) for r in await run(_DECLINED)}
     tickets = [
-        Ticket(r.ticket, r.created_at, r.group_id, r.priority, declined=declined.get(r.ticket, frozenset()))
+        Ticket(
+            r.ticket,
+            r.created_at,
+            r.group_id,
+            r.priority,
+            declined=declined.get(r.ticket, frozenset()),
+            dedicated=r.dedicated,
+        )
         for r in waiting
     ]
     asked = rules(queue, pull=only is not None)

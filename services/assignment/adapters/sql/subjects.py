@@ -23,6 +23,22 @@ PLACES = (
         "assignee_id = :user",
         change="assignee_id = NULL",
     ),
+    Place("tickets", "dedicated", Strategy.PSEUDONYMISE, "dedicated = :user", change="dedicated = NULL"),
+    Place(
+        "dedicated_rules",
+        "value",
+        Strategy.DELETE_ROW,
+        "kind = 'requester' AND value = CAST(:user AS text)",
+        shown="kind, agents",
+    ),
+    Place(
+        "dedicated_rules",
+        "agents",
+        Strategy.PSEUDONYMISE,
+        ":user = ANY(agents)",
+        # A rule without agents names nobody: its tickets go their ordinary way.
+        change="agents = array_remove(agents, :user)",
+    ),
     Place("memberships", "", Strategy.DELETE_ROW, "user_id = :user", shown="group_id"),
     Place(
         "agents",

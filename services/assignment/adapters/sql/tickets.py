@@ -34,6 +34,7 @@ VALUES (:account, :ticket, :status, :group_id, :assignee_id, :requester_id, :pri
 ON CONFLICT (account, ticket) DO UPDATE SET
     status = excluded.status, group_id = excluded.group_id, priority = excluded.priority,
     requester_id = CASE WHEN t.requester_id IS NULL THEN NULL ELSE excluded.requester_id END,
+    dedicated = CASE WHEN excluded.assignee_id IS NULL THEN t.dedicated END,
     updated_at = excluded.updated_at, outcome = coalesce(nullif(t.outcome, '{PARKED}'), ''),
     assignee_id = CASE WHEN EXISTS (SELECT 1 FROM pending) THEN t.assignee_id ELSE excluded.assignee_id END,
     routing = CASE
@@ -121,6 +122,13 @@ class SqlTickets:
             "AND ticket = :ticket AND routing = 'waiting'",
             ticket=ticket,
             parked=PARKED,
+        )
+
+    async def dedicate(self, ticket: int, agent: int) -> None:
+        await self._run(
+            "UPDATE tickets SET dedicated = :agent WHERE account = :account AND ticket = :ticket",
+            ticket=ticket,
+            agent=agent,
         )
 
     async def one(self, ticket: int) -> TicketRow | None:

@@ -1,0 +1,130 @@
+"""Before any queue: dedicated support, then the same agent (facts: §2.4, §2.5 and decision 10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from libs.kernel.clock import Clock
+from libs.kernel.ids import AccountId
+from libs.telemetry.logs import get_logger
+from libs.zendesk.models import Ticket
+from services.assignment.app.ports import Store, Zendesk
+from services.assignment.app.restricted import Restricted
+from services.assignment.app.route import Route
+from services.assignment.app.rows import Account, DedicatedRow, QueueRow, TicketRow
+from services.assignment.domain.same_agent import Anchor, Earlier, same_agent
+
+NO_QUEUE = ""
+"""Where a ticket is routed that no queue gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """Agents who should have a ticket, the first first.
+
+    Attributes:
+        wait: whether the ticket waits for the first of them when none is free.
+    """
+
+    mechanism: str
+    agents: tuple[int, ...]
+    tags: tuple[str, ...] = ()
+    wait: bool = False
+
+
+class Prefer:
+    """Sends a new ticket to the agents whom rules or its requester's history name, if they are free."""
+
+    def __init__(
+        self, store: Store, zendesk: Zendesk, route: Route, restricted: Restricted, clock: Clock
+    ) -> None:
+        self._store = store
+        self._zendesk = zendesk
+        self._route = route
+        self._restricted = restricted
+        self._clock = clock
+
+    @staticmethod
+    def wanted(account: Account | None) -> bool:
+        """Tell whether the account uses any of it."""
+        return account is not None and bool(account.options.same_agent_hours or account.options.dedicated)
+
+    async def __call__(self, account: AccountId, ticket: int, command: str) -> str:
+        """Give a new ticket to a preferred agent; return the decision's id, empty when it goes its ordinary way.
+
+        An agent must be active, in the ticket's group, online and under his inbox limit; daily limits do not
+        count (facts: decision 9). What Zendesk or privacy does not answer is as if it named nobody.
+        """
+        async with self._store.transaction(account) as tx:
+            kept, row = await tx.directory.account(), await tx.tickets.one(ticket)
+            rules = await tx.directory.dedicated_rules() if kept and kept.options.dedicated else []
+        if kept is None or row is None or row.routing != "waiting":
+            return ""
+        wishes = await self._wishes(kept, row, rules)
+        if not wishes:
+            return ""
+        await self._route.prepare(account)
+        async with self._store.transaction(account) as tx:
+            await tx.decisions.lock()
+            now = self._clock.now()
+            for wish in wishes:
+                queue = replace(_pseudo_queue(now), agents=wish.agents)
+                for agent in wish.agents:
+                    routed = await self._route.within(
+                        tx, queue, f"{wish.mechanism}/{command}", now, mechanism=wish.mechanism, only=agent,
+                        ticket=ticket, tags=wish.tags,
+                    )  # fmt: skip
+                    if routed.news:
+                        return routed.news[0][0]
+                if wish.wait:
+                    await tx.tickets.dedicate(ticket, wish.agents[0])
+                    return ""
+        return ""
+
+    async def _wishes(self, kept: Account, row: TicketRow, rules: list[DedicatedRow]) -> list[_Wish]:
+        found: list[_Wish] = []
+        requester = row.facts.requester_id
+        # What is known of a requester is used for his tickets only if he may be sent back to an agent.
+        allowed = requester is not None and await self._restricted.affinity(kept.account, requester)
+        try:
+            if rules and (rule := await self._rule(kept, row, rules, allowed=allowed)) is not None:
+                found.append(_Wish("dedicated", rule.agents, wait=rule.fallback == "wait"))
+            hours = kept.options.same_agent_hours
+            if hours and allowed and requester is not None:
+                client = await self._zendesk.of(kept.account)
+                earlier = _earlier(await client.tickets.requested(requester), row)
+                anchor = Anchor(kept.options.same_agent_anchor)
+                agent = same_agent(earlier, self._clock.now(), hours, anchor)
+                tags = (kept.options.same_agent_tag,) if kept.options.same_agent_tag else ()
+                found += [_Wish("same_agent", (agent,), tags)] if agent is not None else []
+        except Exception as error:
+            get_logger().warning("no preference is known", account=kept.account, why=type(error).__name__)
+        return found
+
+    async def _rule(
+        self, kept: Account, row: TicketRow, rules: list[DedicatedRow], *, allowed: bool
+    ) -> DedicatedRow | None:
+        shown: Ticket | None = None
+        for rule in (r for r in rules if r.agents):  # one whose agents were erased names nobody
+            if rule.kind == "requester":
+                if allowed and rule.value == str(row.facts.requester_id):
+                    return rule
+                continue
+            if shown is None:  # organisation and tags are not kept: read when a rule asks for them
+                shown = await (await self._zendesk.of(kept.account)).tickets.show(row.facts.id)
+            if rule.kind == "tag" and rule.value in shown.tags:
+                return rule
+            if rule.kind == "organization" and rule.value == str(shown.organization_id):
+                return rule
+        return None
+
+
+def _earlier(tickets: list[Ticket], row: TicketRow) -> list[Earlier]:
+    mine = (row.facts.created_at, row.facts.id)
+    return [Earlier(t.created_at, t.assignee_id) for t in tickets if (t.created_at, t.id) < mine]
+
+
+def _pseudo_queue(now: datetime) -> QueueRow:
+    """Return what a round needs of a queue, where no queue gives: real time, so that no daily limit counts."""
+    return QueueRow(NO_QUEUE, "", "trigger", 0, "least_active", -1, now, now)

@@ -1,0 +1,199 @@
+"""Dedicated support and the same agent come before the queue, and never stop a ticket (facts: §2.4, §2.5, D9, D10)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.assignment.app.options import AccountOptions
+from services.assignment.app.rows import DedicatedRow
+from services.assignment.domain.model import Code
+from services.assignment.tests.house import ACCOUNT, SUPPORT, House
+from services.assignment.tests.zendesk import LocalZendesk
+
+
+async def options(house: House, **values: Any) -> None:
+    """Set what the account uses."""
+    async with house.store.transaction(ACCOUNT) as tx:
+        account = await tx.directory.account()
+        assert account is not None
+        await tx.directory.put_account(replace(account, options=AccountOptions(**values)))
+
+
+async def rules(house: House, *rows: DedicatedRow) -> None:
+    assert await house.queues.replace_dedicated_rules(ACCOUNT, rows, validate_only=False) == []
+
+
+async def history(house: House, agent: int = 2, hours: int = 3) -> None:
+    """Let requester 900 have a ticket with an agent, and a new one."""
+    house.zendesk.ticket(4, requester_id=900, assignee_id=agent, status="open", group_id=SUPPORT)
+    house.clock.advance(timedelta(hours=hours))
+    house.zendesk.ticket(5, requester_id=900, group_id=SUPPORT)
+
+
+async def mechanism(house: House, ticket: int = 5) -> tuple[str, int | None]:
+    decision = (await house.decisions(ticket))[-1]
+    return decision.mechanism, decision.agent_id
+
+
+async def test_the_same_agent_gets_the_ticket_with_its_tag_and_why(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    await house.open(1, 2)
+    await options(house, same_agent_hours=3, same_agent_tag="same_agent")
+    await history(house)
+
+    _, decision = await house.webhook(5)
+    await house.write(ACCOUNT)
+
+    assert await mechanism(house) == ("same_agent", 2)
+    assert (zendesk.tickets[5]["assignee_id"], zendesk.tickets[5]["tags"]) == (2, ["same_agent"])
+    assert (await house.explain.decision(ACCOUNT, decision)).recomputes is True
+
+
+async def test_outside_the_window_the_queue_decides(house: House, zendesk: LocalZendesk) -> None:
+    await house.open(1)
+    await options(house, same_agent_hours=2)
+    await history(house)
+
+    await house.webhook(5)
+
+    assert await mechanism(house) == ("queue", 1)
+
+
+@pytest.mark.parametrize("kept_from_it", ["offline", "full", "other group", "restricted", "zendesk"])
+async def test_an_agent_who_cannot_take_it_does_not_stop_it(
+    house: House, zendesk: LocalZendesk, kept_from_it: str
+) -> None:
+    await house.open(1, 2, 3)
+    await options(house, same_agent_hours=24)
+    await history(house, agent=3 if kept_from_it == "other group" else 2)
+    if kept_from_it == "offline":
+        await house.set_status("away", 2)
+    if kept_from_it == "full":
+        zendesk.ticket(7, group_id=SUPPORT, assignee_id=2, status="open")
+        await house.webhook(7)
+        await house.set_limits(2, inbox=1)
+    if kept_from_it == "restricted":
+        house.privacy.no_affinity = {900}
+        await house.set_status("away", 2)
+    if kept_from_it == "zendesk":
+        zendesk.fault("GET users/900/tickets/requested", status=500, times=99)
+
+    await house.webhook(5)
+
+    assert (await mechanism(house))[0] == "queue"
+    assert (await house.ticket(5)).routing == "assigned"
+
+
+async def test_daily_limits_do_not_count_for_the_same_agent_nor_it_for_them(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    await house.open(2)
+    await house.queue("all")
+    await house.set_limits(2, daily=1)
+    await options(house, same_agent_hours=24)
+    await history(house)
+
+    await house.webhook(5)
+    zendesk.ticket(6, group_id=SUPPORT)
+    await house.minute()
+
+    assert await mechanism(house) == ("same_agent", 2)
+    assert await mechanism(house, 6) == ("queue", 2)
+
+
+async def test_only_a_new_ticket_is_sent_back_and_once(house: House, zendesk: LocalZendesk) -> None:
+    await house.open()
+    await options(house, same_agent_hours=24)
+    await history(house)
+    await house.webhook(5)
+    await house.set_status("online", 1, 2)
+    zendesk.calls.clear()
+
+    house.clock.advance(timedelta(seconds=5))
+    zendesk.change(5, priority="high")
+    await house.webhook(5)
+
+    assert not [c for c in zendesk.calls if "requested" in c]
+    assert (await mechanism(house))[0] == "queue"
+
+
+async def test_a_ticket_that_no_webhook_told_of_is_sent_back_by_the_job(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    await house.open(1, 2)
+    await options(house, same_agent_hours=24)
+    await history(house)
+
+    await house.minute()
+
+    assert await mechanism(house) == ("same_agent", 2)
+
+
+@pytest.mark.parametrize(
+    ("rule", "values"),
+    [
+        (DedicatedRow("requester", "900", (9, 2)), {"requester_id": 900}),
+        (DedicatedRow("organization", "77", (9, 2)), {"organization_id": 77}),
+        (DedicatedRow("tag", "vip", (9, 2)), {"tags": ["vip", "other"]}),
+    ],
+)
+async def test_the_first_dedicated_agent_who_is_free_gets_it(
+    house: House, zendesk: LocalZendesk, rule: DedicatedRow, values: dict[str, Any]
+) -> None:
+    await house.open(1, 2)
+    await rules(house, DedicatedRow("tag", "nobody", (1,)), rule)
+    zendesk.ticket(5, group_id=SUPPORT, **values)
+
+    await house.webhook(5)
+
+    assert await mechanism(house) == ("dedicated", 2)
+
+
+async def test_dedicated_support_comes_before_the_same_agent(house: House, zendesk: LocalZendesk) -> None:
+    await house.open(1, 2)
+    await options(house, same_agent_hours=24)
+    await rules(house, DedicatedRow("requester", "900", (1,)))
+    await history(house)
+
+    await house.webhook(5)
+
+    assert await mechanism(house) == ("dedicated", 1)
+
+
+async def test_a_ticket_may_wait_for_its_agent_and_says_so(house: House, zendesk: LocalZendesk) -> None:
+    await house.open(1)
+    await rules(house, DedicatedRow("requester", "900", (2,), "wait"))
+    zendesk.ticket(5, group_id=SUPPORT, requester_id=900)
+
+    await house.webhook(5)
+    why = await house.explain.why_waiting(ACCOUNT, 5)
+    assert why.decision.codes[1] is Code.NOT_DEDICATED
+    await house.set_status("online", 2)
+    await house.minute()
+
+    assert await mechanism(house) == ("queue", 2)
+
+
+async def test_without_fallback_it_goes_its_ordinary_way(house: House, zendesk: LocalZendesk) -> None:
+    await house.open(1)
+    await rules(house, DedicatedRow("requester", "900", (3, 2)))
+    zendesk.ticket(5, group_id=SUPPORT, requester_id=900)
+
+    await house.webhook(5)
+
+    assert await mechanism(house) == ("queue", 1)
+
+
+async def test_a_rule_for_an_unknown_agent_is_refused(house: House, zendesk: LocalZendesk) -> None:
+    await house.open()
+    rows = [DedicatedRow("tag", "a", (1,)), DedicatedRow("tag", "b", (1, 404))]
+
+    assert await house.queues.replace_dedicated_rules(ACCOUNT, rows, validate_only=False) == [(1, 404)]
+    assert await house.queues.replace_dedicated_rules(ACCOUNT, rows[:1], validate_only=True) == []
+    async with house.store.transaction(ACCOUNT) as tx:
+        assert await tx.directory.dedicated_rules() == []
