@@ -9,14 +9,14 @@ the next one on top, so a decision costs what its profiles cost, however many ag
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush
 from itertools import count
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-from services.assignment.domain.eligibility import Kind, barred, kind_of, slots
+from services.assignment.domain.eligibility import Kind, barred, caps, kind_of
 from services.assignment.domain.model import Agent, AgentId, Code, Model, Queue, Restrictions, Ticket
 
 UNLIMITED = 1 << 60
@@ -76,9 +76,8 @@ class Member:
 
     Attributes:
         agent: what was last put.
-        inbox: tickets until the inbox limit, about `UNLIMITED` without one; negative when somebody assigned
-            beyond it by hand.
-        others: tickets until the first other limit; `lasting` leaves the batch size out.
+        inbox, daily, queue_daily, batch: tickets until each limit, about `UNLIMITED` without one; negative when
+            somebody assigned beyond it by hand.
         base: his credit without what his profile accrued; without that addition while he does not share.
         taken: tickets of this round.
         version: of his entry in the heap.
@@ -87,8 +86,9 @@ class Member:
     agent: Agent
     profile: Profile
     inbox: int
-    others: int
-    lasting: int
+    daily: int
+    queue_daily: int
+    batch: int
     open: int
     last: datetime
     base: int
@@ -104,7 +104,12 @@ class Member:
     @property
     def free(self) -> int:
         """Tickets that he may still take."""
-        return max(0, min(self.inbox, self.others))
+        return max(0, min(self.inbox, self.daily, self.queue_daily, self.batch))
+
+    @property
+    def full(self) -> bool:
+        """Whether a limit holds him that does not end with the run, as the batch size does."""
+        return min(self.inbox, self.daily, self.queue_daily) <= 0
 
     @property
     def credit(self) -> int:
@@ -142,14 +147,14 @@ class Crew:
         """Add an agent, or replace what is known of him."""
         self.remove(agent.id)
         profile = self._profile(agent)
-        unboxed = replace(agent, inbox_limit=None)
-        others, lasting = slots(unboxed, self.queue)[0], slots(unboxed, self.queue, batch=False)[0]
+        limits = caps(agent, self.queue)
         member = Member(
             agent,
             profile,
-            UNLIMITED if agent.inbox_limit is None else agent.inbox_limit - agent.open_count,
-            UNLIMITED if others is None else others,
-            UNLIMITED if lasting is None else lasting,
+            limits.get(Code.INBOX_LIMIT, UNLIMITED),
+            limits.get(Code.DAILY_LIMIT, UNLIMITED),
+            limits.get(Code.QUEUE_DAILY_LIMIT, UNLIMITED),
+            limits.get(Code.BATCH_SIZE, UNLIMITED),
             agent.open_count,
             agent.last_assigned_at or NEVER,
             agent.credit,
@@ -164,13 +169,25 @@ class Crew:
             self._free(member.profile, -member.free)
             self._leave(member)
 
-    def finish(self, agent: AgentId) -> None:
-        """Note that one of an agent's open tickets is open no more."""
+    def change(
+        self, agent: AgentId, *, opened: int = 0, daily: int = 0, queue_daily: int = 0, batch: int = 0
+    ) -> None:
+        """Count tickets that an agent has more, or less, from outside these rounds.
+
+        Args:
+            opened: in status Open.
+            daily: that queues gave him in the last 12 hours.
+            queue_daily: of these, of this queue.
+            batch: of this run.
+        """
         member = self.members[agent]
         self._free(member.profile, -member.free)
         self._leave(member)
-        member.inbox += 1
-        member.open -= 1
+        member.inbox -= opened
+        member.daily -= daily
+        member.queue_daily -= queue_daily
+        member.batch -= batch
+        member.open += opened
         self._enter(member)
 
     def number(self, ticket: Ticket, as_of: datetime | None) -> int:
@@ -204,13 +221,14 @@ class Crew:
         """Give a ticket to an agent, who pays for the turn."""
         self._free(member.profile, -1)
         member.inbox -= 1
-        member.others -= 1
-        member.lasting -= 1
+        member.daily -= 1
+        member.queue_daily -= 1
+        member.batch -= 1
         member.open += 1
         member.taken += 1
         member.base -= price
         self.refresh(member)
-        if min(member.inbox, member.lasting) <= 0:
+        if member.full:
             self._leave(member)  # who is full shares no turn; who is only held by the batch size still does
 
     def close(self, member: Member, at: datetime) -> None:

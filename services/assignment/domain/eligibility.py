@@ -93,23 +93,29 @@ def _unskilled(agent: Agent, kind: Kind) -> Code | None:
     return Code.SKILL_LEVEL if any(held[skill] < level for skill, level in kind.skills) else None
 
 
-def slots(agent: Agent, queue: Queue, *, batch: bool = True) -> tuple[int | None, Code]:
-    """Return how many more tickets an agent may take in this round, and which limit says so.
+def caps(agent: Agent, queue: Queue) -> dict[Code, int]:
+    """Return how many more tickets each limit that binds an agent here lets him take; negative when passed by hand.
 
-    None means no limit. The inbox limit counts status Open only; the daily limits count what queues
-    assigned in the last 12 hours and do not apply to trigger queues; batch size is round robin's alone, and
-    counts per run over all such queues (facts: decision 2).
+    The inbox limit counts status Open only; the daily limits count what queues assigned in the last 12 hours and
+    do not apply to trigger queues; batch size is round robin's alone, and counts per run over all such queues
+    (facts: decision 2).
     """
-    caps: list[tuple[int, Code]] = []
+    found: dict[Code, int] = {}
     if agent.inbox_limit is not None:
-        caps.append((agent.inbox_limit - agent.open_count, Code.INBOX_LIMIT))
+        found[Code.INBOX_LIMIT] = agent.inbox_limit - agent.open_count
     if queue.scheduled and agent.daily_limit is not None:
-        caps.append((agent.daily_limit - agent.assigned_12h, Code.DAILY_LIMIT))
+        found[Code.DAILY_LIMIT] = agent.daily_limit - agent.assigned_12h
     if queue.scheduled and queue.daily_limit is not None:
-        caps.append((queue.daily_limit - agent.assigned_12h_queue, Code.QUEUE_DAILY_LIMIT))
-    if batch and queue.scheduled and queue.batch_size is not None and queue.model == "round_robin":
-        caps.append((queue.batch_size - agent.assigned_run, Code.BATCH_SIZE))
-    if not caps:
+        found[Code.QUEUE_DAILY_LIMIT] = queue.daily_limit - agent.assigned_12h_queue
+    if queue.scheduled and queue.batch_size is not None and queue.model == "round_robin":
+        found[Code.BATCH_SIZE] = queue.batch_size - agent.assigned_run
+    return found
+
+
+def slots(agent: Agent, queue: Queue) -> tuple[int | None, Code]:
+    """Return how many more tickets an agent may take in this round, None without a limit, and which says so."""
+    found = caps(agent, queue)
+    if not found:
         return None, Code.SLOT_TAKEN
-    least, code = min(caps, key=lambda cap: cap[0])
+    code, least = min(found.items(), key=lambda cap: cap[1])
     return max(0, least), code

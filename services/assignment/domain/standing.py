@@ -45,7 +45,7 @@ class Standing:
 
     def finish(self, agent: AgentId) -> None:
         """Note that one of an agent's open tickets is open no more."""
-        self.crew.finish(agent)
+        self.crew.change(agent, opened=-1)
 
     def arrive(self, tickets: Iterable[Ticket], at: datetime | None = None) -> None:
         """Let tickets wait, or wait with other facts.

@@ -1,0 +1,203 @@
+"""A history under other rules, in virtual time, decided by the code that decides in earnest (facts: §7.3).
+
+Outcomes (how long work took) only free slots at the right time; they never reach a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import IntEnum
+from heapq import heappop, heappush
+from itertools import count
+
+from services.assignment.domain.history import Arrival, Given, History, Rules
+from services.assignment.domain.model import Agent, AgentId, TicketId
+from services.assignment.domain.standing import Standing
+
+DAILY_WINDOW = timedelta(hours=12)
+"""The daily limit is not a day: it looks 12 hours back (facts: §2.2)."""
+
+
+class _What(IntEnum):
+    """What happens, in the order in which it happens at one instant."""
+
+    CHANGED = 0
+    FINISHED = 1
+    LAPSED = 2
+    ARRIVED = 3
+    GIVEN_UP = 4
+    DROPPED = 5
+    TICK = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One ticket that was given in a replay."""
+
+    ticket: TicketId
+    given: Given
+    queue: str
+
+
+class Replay:
+    """Plays one history through one set of rules; used once.
+
+    Args:
+        history: what happens.
+        rules: what decides.
+    """
+
+    def __init__(self, history: History, rules: Rules) -> None:
+        self.history = history
+        self.rules = rules
+        self.given_up: dict[TicketId, datetime] = {}
+        """Tickets whose patience ended."""
+        self.backlog = 0
+        """The most tickets that waited at once."""
+        self._queues = {q.id: Standing(q, rules.restrictions) for q in rules.queues}
+        self._arrivals = {a.ticket.id: a for a in history.arrivals}
+        self._waiting: set[TicketId] = set()
+        self._agents: dict[AgentId, Agent] = {}
+        self._open: dict[AgentId, int] = {}
+        self._batch: dict[AgentId, int] = {}
+        self._recent: dict[AgentId, dict[str, int]] = {}
+        self._events: list[tuple[datetime, _What, int, object]] = []
+        self._numbers = count()
+        self._due: set[str] = set()
+        self._ticking: datetime | None = None
+        self._running: datetime | None = None
+        self._daily = any(q.daily_limit is not None for q in rules.queues) or any(
+            c.agent.daily_limit is not None for c in history.changes
+        )
+
+    def play(self) -> Iterator[Step]:
+        """Yield each ticket as it is given, until the history ends.
+
+        Raises:
+            ValueError: an arrival names a queue that the rules do not have.
+        """
+        for change in self.history.changes:
+            self._plan(change.at, _What.CHANGED, change.agent)
+        for arrival in self.history.arrivals:
+            if arrival.queue not in self._queues:
+                raise ValueError(
+                    f"ticket {arrival.ticket.id} is of the queue `{arrival.queue}`, which no rule names"
+                )
+            self._plan(arrival.at, _What.ARRIVED, arrival)
+        while self._events and self._events[0][0] < self.history.end:
+            now = self._events[0][0]
+            while self._events and self._events[0][0] == now:
+                _, what, _, value = heappop(self._events)
+                self._happen(what, value, now)
+            yield from self._rounds(now)
+            self.backlog = max(self.backlog, len(self._waiting))
+
+    def _plan(self, at: datetime, what: _What, value: object) -> None:
+        heappush(self._events, (at, what, next(self._numbers), value))
+
+    def _happen(self, what: _What, value: object, now: datetime) -> None:
+        match value:
+            case Agent():
+                self._put(value)
+            case Arrival() if what is _What.ARRIVED:
+                self._arrive(value, now)
+            case Arrival() if what is _What.DROPPED:
+                if value.ticket.id in self._waiting:
+                    self._queues[value.queue].arrive([value.ticket], now)
+            case Arrival():
+                if value.ticket.id in self._waiting:
+                    self._waiting.discard(value.ticket.id)
+                    self._queues[value.queue].withdraw(value.ticket.id)
+                    self.given_up[value.ticket.id] = now
+            case (int() as agent, str() as queue):
+                self._recent[agent][queue] -= 1
+                self._change(agent, queue, daily=-1)
+            case int():
+                self._open[value] -= 1
+                self._change(value, "", opened=-1)
+            case _:
+                pass  # the minute job wakes up
+        self._due |= self._queues.keys()
+
+    def _put(self, agent: Agent) -> None:
+        self._agents[agent.id] = agent
+        mine, recent = self._open.get(agent.id, 0), self._recent.get(agent.id, {})
+        for queue, standing in self._queues.items():
+            member = standing.crew.members.get(agent.id)
+            standing.put(
+                replace(
+                    agent,
+                    open_count=agent.open_count + mine,
+                    assigned_12h=agent.assigned_12h + sum(recent.values()),
+                    assigned_12h_queue=agent.assigned_12h_queue + recent.get(queue, 0),
+                    assigned_run=self._batch.get(agent.id, 0),
+                    credit=member.credit if member else agent.credit,
+                    last_assigned_at=member.last if member else agent.last_assigned_at,
+                )
+            )
+
+    def _arrive(self, arrival: Arrival, now: datetime) -> None:
+        self._queues[arrival.queue].arrive([arrival.ticket], now)
+        self._waiting.add(arrival.ticket.id)
+        if arrival.patience is not None:
+            self._plan(now + arrival.patience, _What.GIVEN_UP, arrival)
+        since = arrival.ticket.entered_at or arrival.ticket.created_at
+        for need in arrival.ticket.needs:
+            if need.drop_after_seconds is not None:
+                dropped = since + timedelta(seconds=need.drop_after_seconds)
+                if dropped > now:
+                    self._plan(dropped, _What.DROPPED, arrival)
+
+    def _rounds(self, now: datetime) -> Iterator[Step]:
+        due, self._due = self._due, set()
+        tick = self.history.start + -((self.history.start - now) // self.rules.every) * self.rules.every
+        for queue, standing in self._queues.items():
+            if queue not in due or not standing.waiting:
+                continue
+            if standing.crew.queue.scheduled:
+                if tick != now:
+                    self._wake(tick)
+                    continue
+                self._run(now)
+            for ticket, agent in standing.decide(now):
+                self._give(queue, ticket, agent, now)
+                yield Step(ticket, Given(now, agent), queue)
+        if self._batch and self._waiting:
+            self._wake(tick + self.rules.every if tick == now else tick)
+
+    def _wake(self, tick: datetime) -> None:
+        if self._ticking != tick:
+            self._ticking = tick
+            self._plan(tick, _What.TICK, None)
+
+    def _run(self, now: datetime) -> None:
+        """Begin a run of the minute job, unless it has begun: batch sizes count anew."""
+        if self._running != now:
+            self._running = now
+            for agent, number in self._batch.items():
+                self._change(agent, "", batch=-number)
+            self._batch.clear()
+
+    def _give(self, queue: str, ticket: TicketId, agent: AgentId, now: datetime) -> None:
+        self._waiting.discard(ticket)
+        self._open[agent] = self._open.get(agent, 0) + 1
+        recent = self._recent.setdefault(agent, {})
+        recent[queue] = recent.get(queue, 0) + 1
+        mine = self._queues[queue].crew.queue
+        if mine.scheduled and mine.batch_size is not None:
+            self._batch[agent] = self._batch.get(agent, 0) + 1
+        for other in self._queues.keys() - {queue}:
+            crew = self._queues[other].crew
+            batch = 1 if mine.scheduled and mine.batch_size is not None else 0
+            crew.change(agent, opened=1, daily=1, batch=batch)
+        self._plan(now + self._arrivals[ticket].work, _What.FINISHED, agent)
+        if self._daily:
+            self._plan(now + DAILY_WINDOW, _What.LAPSED, (agent, queue))
+
+    def _change(self, agent: AgentId, queue: str, *, opened: int = 0, daily: int = 0, batch: int = 0) -> None:
+        for other, standing in self._queues.items():
+            standing.crew.change(
+                agent, opened=opened, daily=daily, queue_daily=daily if other == queue else 0, batch=batch
+            )
