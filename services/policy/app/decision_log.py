@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from libs.kernel.errors import SetlistError
 from libs.kernel.ids import AccountId
@@ -65,17 +66,19 @@ class DecisionLog:
         return True
 
     async def flush(self) -> None:
-        """Write what waits.
+        """Write what waits now; what comes meanwhile is written the next time, many at once.
 
         Raises:
             SetlistError: the database does not take it; it goes on waiting.
         """
         async with self._writing:
-            while self._waiting:
-                part = [self._waiting[i] for i in range(min(PART, len(self._waiting)))]
+            left = len(self._waiting)
+            while left > 0:
+                part = list(islice(self._waiting, min(PART, left)))
                 await self._store.log(part)
                 for _ in part:
                     self._waiting.popleft()
+                left -= len(part)
 
     async def run(self) -> None:
         """Write what waits, for ever."""

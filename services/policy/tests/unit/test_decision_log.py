@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from libs.kernel.errors import DependencyUnavailableError
+from libs.kernel.ids import AccountId
 from services.policy.adapters.memory import MemoryStore
 from services.policy.app.asked import Asked, Question
 from services.policy.app.decision_log import DecisionLog
@@ -201,6 +203,24 @@ async def test_when_too_many_wait_the_newest_are_dropped_and_counted() -> None:
     await log.close()
     assert len(await stored(world)) == 6
     assert log.dropped == 5
+
+
+async def test_under_load_decisions_are_written_many_at_once() -> None:
+    world, parts = await World.fresh(), []
+
+    class Busy(MemoryStore):
+        async def log(self, rows: Sequence[tuple[AccountId, LogRow]]) -> None:
+            parts.append(len(rows))
+            if len(parts) < 5:  # somebody checks while it is being written
+                log.put(ACCOUNT, [row(world, 100 + len(parts))])
+
+    log = DecisionLog(Busy())
+    log.put(ACCOUNT, [row(world, n) for n in range(3)])
+    async with asyncio.timeout(5):
+        await log.flush()
+        await log.flush()
+
+    assert parts == [3, 1]
 
 
 async def test_what_waits_is_written_at_the_end() -> None:
