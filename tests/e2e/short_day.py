@@ -134,7 +134,7 @@ class ShortDay:
         """Let tickets come in, minute by minute."""
         for _ in range(minutes):
             count = PER_STEP + (BURST if self._minute == BURST_AT else 0)
-            await self._step(count, burst=self._minute == BURST_AT)
+            await self._step(count, burst=self._minute == BURST_AT, held="false")
 
     async def drain(self) -> None:
         """Go on without new tickets until every one is solved and nothing waits.
@@ -168,7 +168,7 @@ class ShortDay:
         ours = await self.our_copy()
         return all(ours.get(t) == status for t, (status, _, _) in (await self.final_state()).items())
 
-    async def _step(self, count: int, *, burst: bool = False) -> None:
+    async def _step(self, count: int, *, burst: bool = False, held: str = "true") -> None:
         self._minute += 1
         self.house.clock.set(self.house.clock.now() + MINUTE)
         create = [self._new(burst=burst) for _ in range(count)]
@@ -179,7 +179,7 @@ class ShortDay:
             self.tickets[ticket_id] = spec["group_id"]
         for ticket, agent in due:
             self._open[agent].discard(ticket)
-        await self.house.control(self.http, "GET", "quiet")
+        await self.house.control(self.http, "GET", f"quiet?held={held}")
         await self._minute_job()
         await self._observe()
 
@@ -229,6 +229,15 @@ class ShortDay:
             t["id"]: (t["status"], t["group_id"], t["group_id"] in members.get(t["assignee_id"], ()))
             for t in dump["tickets"]
         }
+
+    async def writes(self) -> dict[int, list[str]]:
+        """Return how the write of each decision that assignment has kept ended, by ticket; none without a write."""
+        found: dict[int, list[str]] = {}
+        async for decision in self.suite.decisions():
+            if decision.write != resources.Decision.WRITE_NONE:
+                name = resources.Decision.Write.Name(decision.write).removeprefix("WRITE_")
+                found.setdefault(decision.ticket_id, []).append(name)
+        return found
 
     async def our_copy(self) -> dict[int, str]:
         """Return the status of every ticket as assignment has it."""

@@ -88,20 +88,24 @@ class Control:
         """Answer when no webhook is on its way; 504 after half a minute.
 
         With `?retries=false` those that wait for their next attempt do not count: on a clock that stands still
-        they would wait for ever.
+        they would wait for ever. With `?held=false` a fault may go on holding those that it reorders.
         """
         retries = request.query_params.get("retries") != "false"
-        self._dispatcher.collect()
-        self._dispatcher.release()
+        held = request.query_params.get("held") != "false"
+        self._collect(release=held)
         loop = asyncio.get_running_loop()
         end = loop.time() + QUIET_SECONDS
-        while not self._dispatcher.quiet(retries=retries):
+        while not self._dispatcher.quiet(retries=retries, held=held):
             if loop.time() > end:
                 return PlainTextResponse("webhooks are still on their way", 504)
             await asyncio.sleep(0.002)
-            self._dispatcher.collect()
-            self._dispatcher.release()
+            self._collect(release=held)
         return JSONResponse({"quiet": True})
+
+    def _collect(self, *, release: bool) -> None:
+        self._dispatcher.collect()
+        if release:
+            self._dispatcher.release()
 
     async def snapshot(self, request: Request) -> Response:
         """Return the whole state, or put one back (faults, clock and what waits for delivery included)."""

@@ -95,13 +95,15 @@ class Dispatcher:
                 self._put(held[::-1])
                 held.clear()
 
-    def quiet(self, *, retries: bool) -> bool:
+    def quiet(self, *, retries: bool, held: bool) -> bool:
         """Tell whether nothing is on its way.
 
         Args:
             retries: whether those count that wait for their next attempt.
+            held: whether those count that a fault holds back.
         """
-        return self._under_way == 0 and not any(self._held.values()) and not (retries and self._later)
+        waits = (held and any(self._held.values())) or (retries and self._later)
+        return self._under_way == 0 and not waits
 
     def _take(self, account: Account, webhook: Row, body: bytes) -> None:
         delivery = Delivery(account, webhook, body, self._invocation(account, webhook))

@@ -165,6 +165,8 @@ async def test_reordered_webhooks_come_last_one_first(machine: Machine, receiver
         await machine.ticket()
     await until(lambda: len(receiver.bodies) == 3)
     assert receiver.bodies == ["3", "2", "1"]
+    await machine.control("GET", "/quiet?held=false")
+    assert len(receiver.bodies) == 3
     await machine.quiet()
 
     assert receiver.bodies == ["3", "2", "1", "4"]
