@@ -37,6 +37,7 @@ from services.assignment.app.restricted import Restricted
 from services.assignment.app.route import Route
 from services.assignment.app.run_minute_job import RunMinuteJob
 from services.assignment.app.sync_account import SyncAccount
+from services.assignment.app.sync_skills import SyncSkills
 from services.assignment.app.update_agent_settings import UpdateAgentSettings
 from services.assignment.app.watch import Bell, Watch
 from services.assignment.app.write_outbox import WriteOutbox
@@ -66,12 +67,15 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
     restricted = Restricted(store, PrivacyClient(parts.channels, parts.tokens), clock)
     route, write = Route(store, ids, restricted), WriteOutbox(store, zendesk)
     prefer = Prefer(store, zendesk, route, restricted, clock)
+    skills = SyncSkills(store, zendesk)
     kept = timedelta(days=settings.inputs_days)
-    job = RunMinuteJob(store, zendesk, route, prefer, write, clock, kept)
+    job = RunMinuteJob(store, zendesk, route, prefer, skills, write, clock, kept)
     bell = Bell()
     release = ReleaseAgentTickets(store, clock, ids, wake)
     use = UseCases(
-        sync=SyncAccount(store, zendesk, AuthInstallations(parts.channels), policy, sealer, clock, ids),
+        sync=SyncAccount(
+            store, zendesk, AuthInstallations(parts.channels), policy, sealer, skills, clock, ids
+        ),
         ingest=IngestWebhook(store, sealer, route, prefer, clock, wake),
         minute_job=job,
         next=AssignNext(store, route, write, clock, ids),
@@ -107,7 +111,7 @@ DEFINITION = ServiceDefinition(
     name="assignment",
     settings_type=AssignmentSettings,
     migrations="services.assignment.migrations",
-    minimum_revision="0006",
+    minimum_revision="0007",
     peers=PEERS,
     build=build,
 )

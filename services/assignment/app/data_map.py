@@ -58,13 +58,18 @@ DATA_MAP = DataMap(
         Column("tickets", "assignee_id", Strategy.PSEUDONYMISE, "who works on it", "assignee_id"),
         *not_personal(
             "tickets",
-            "account ticket status group_id priority created_at updated_at routing outcome assigned_at",
+            "account ticket status group_id priority created_at updated_at routing outcome assigned_at entered_at",
             "routing facts",
         ),
         Column("tickets", "dedicated", Strategy.PSEUDONYMISE, "for whom it is kept", "dedicated"),
         Column("dedicated_rules", "value", Strategy.DELETE_ROW, "whose tickets a rule is about", "value"),
         Column("dedicated_rules", "agents", Strategy.PSEUDONYMISE, "who is dedicated", "agents"),
         *not_personal("dedicated_rules", "account position kind fallback", "rules"),
+        *not_personal("skills", "account skill title level drop_after_seconds", "kinds of skills"),
+        Column("agent_skills", "user_id", Strategy.DELETE_ROW, "what an agent can do", "user_id"),
+        *not_personal("agent_skills", "account skill level", "which skill"),
+        *not_personal("ticket_skills", "account ticket skill", "what a ticket needs"),
+        *not_personal("skill_cursors", "account cursor", "how far a stream was read"),
         Column("assignments", "agent_id", Strategy.KEEP, _PROOF, "agent_id"),
         *not_personal(
             "assignments", "account id ticket group_id queue mechanism state assigned_at", "assignment"

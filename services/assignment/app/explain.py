@@ -16,7 +16,7 @@ from services.assignment.app.rows import DecisionRow
 from services.assignment.domain.decide import decide
 from services.assignment.domain.errors import QueueNotActiveError
 from services.assignment.domain.model import GIVEN, Code, Decision, Snapshot
-from services.assignment.domain.sentences import sentences
+from services.assignment.domain.sentences import about_skills, sentences
 
 _PAGE = 1000
 
@@ -28,6 +28,7 @@ class Why:
     decision: Decision
     queue: str
     model: str
+    snapshot: Snapshot
 
     @property
     def free_eligible_agent(self) -> bool:
@@ -37,7 +38,7 @@ class Why:
     @property
     def sentences(self) -> list[str]:
         """Why it waits and what would free it."""
-        return sentences(self.decision)
+        return sentences(self.decision) + about_skills(self.decision, self.snapshot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Explain:
         found = next((d for d in decide(snapshot).decisions if d.ticket == ticket), None)
         if found is None:  # behind the queue's scan limit, or taken this very moment
             raise missing
-        return Why(found, queue.id, queue.model)
+        return Why(found, queue.id, queue.model, snapshot)
 
     async def verify_chain(self, account: AccountId) -> tuple[bool, int, int]:
         """Return whether the chain is intact, how many decisions were checked, and the first that does not fit."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from libs.kernel.clock import Clock
-from libs.kernel.errors import EtagMismatchError, NotFoundError
+from libs.kernel.errors import EtagMismatchError, FieldViolation, InvalidRequestError, NotFoundError
 from libs.kernel.ids import AccountId
 from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.rows import Account, DedicatedRow, QueueRow
@@ -36,11 +36,12 @@ class ManageQueues:
 
         Raises:
             NotSyncedError: the account is unknown.
+            InvalidRequestError: the queue goes by skills, which the account does not use.
             RequestIdReusedError: the request id came with another body before.
         """
         async with self._store.transaction(account) as tx:
             await tx.decisions.lock()
-            await self._account(tx)
+            _require_skills(await self._account(tx), queue)
             answered = await tx.requests.find(account, request_id, _CREATE, body)
             if answered is not None:
                 return await tx.directory.queue(answered.decode()) or queue
@@ -70,6 +71,7 @@ class ManageQueues:
         async with self._store.transaction(account) as tx:
             known = await self._locked(tx, account, queue_id, etag)
             changed = replace(change(known), version=known.version + 1, updated_at=self._clock.now())
+            _require_skills(await self._account(tx), changed)
             if not validate_only:
                 await tx.directory.put_queue(changed)
                 await self._raise_version(tx)
@@ -113,6 +115,9 @@ class ManageQueues:
                 name = f"accounts/{account}/settings"
                 raise EtagMismatchError("the settings changed since they were read", metadata={"name": name})
             changed = replace(change(known), rule_version=known.rule_version + 1)
+            if known.options.skills and not changed.options.skills:
+                for queue in await tx.directory.queues():
+                    _require_skills(changed, queue)
             if not validate_only:
                 await tx.directory.put_account(changed)
         return changed
@@ -158,3 +163,16 @@ class ManageQueues:
     async def _raise_version(self, tx: Transaction) -> None:
         account = await self._account(tx)
         await tx.directory.put_account(replace(account, rule_version=account.rule_version + 1))
+
+
+def _require_skills(account: Account, queue: QueueRow) -> None:
+    if queue.model == "skills" and not account.options.skills:
+        raise InvalidRequestError(
+            f"the queue `{queue.title}` goes by skills, which the account does not use",
+            violations=[
+                FieldViolation(
+                    "model",
+                    "set `skills` in the account's settings and sync the account, or choose another model",
+                )
+            ],
+        )

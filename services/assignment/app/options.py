@@ -30,6 +30,7 @@ class AccountOptions:
         same_agent_hours: window of same agent; None = off.
         same_agent_anchor: oldest or newest.
         same_agent_tag: put on tickets so assigned; empty = none.
+        skills: whether skills are copied and used.
         dedicated: how many rules of dedicated support there are.
     """
 
@@ -37,6 +38,7 @@ class AccountOptions:
     same_agent_anchor: str = "oldest"
     same_agent_tag: str = ""
     dedicated: int = 0
+    skills: bool = False
 
 
 def plain(options: QueueOptions | AccountOptions) -> dict[str, Any]:

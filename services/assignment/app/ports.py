@@ -19,6 +19,8 @@ from services.assignment.app.rows import (
     OfferRow,
     QueueRow,
     Round,
+    SkillLink,
+    SkillRow,
     SummaryRow,
     TicketRow,
     Write,
@@ -252,6 +254,50 @@ class Offers(Protocol):
         ...
 
 
+class Skills(Protocol):
+    """Skills of accounts that use them."""
+
+    async def all(self) -> list[SkillRow]:
+        """Return every skill, by id."""
+        ...
+
+    async def put_known(self, titles: Mapping[str, str]) -> None:
+        """Replace the known skills, by id; what is asked of them stays."""
+        ...
+
+    async def put_rule(self, skill: str, level: int, drop_after_seconds: int | None) -> SkillRow | None:
+        """Write what a skill asks for; None for an unknown one."""
+        ...
+
+    async def of_agents(self, agents: Collection[int] = ()) -> dict[int, dict[str, int]]:
+        """Return levels by skill, by agent; of all agents when none is named."""
+        ...
+
+    async def replace_agents(self, held: Mapping[int, Collection[str]]) -> None:
+        """Replace who has which skill; levels of those who keep one stay, a new one is 1."""
+        ...
+
+    async def put_levels(self, agent: int, levels: Mapping[str, int]) -> int:
+        """Write levels of skills that an agent has; return how many he has."""
+        ...
+
+    async def apply(self, links: Sequence[SkillLink]) -> None:
+        """Apply changes, in their order."""
+        ...
+
+    async def of_waiting(self) -> dict[int, set[str]]:
+        """Return the skills that waiting tickets need, by ticket."""
+        ...
+
+    async def cursor(self) -> str:
+        """Return how far the stream of changes was read; empty = not at all."""
+        ...
+
+    async def move_cursor(self, before: str, after: str) -> bool:
+        """Move the cursor if it still is `before`; False when another replica moved it."""
+        ...
+
+
 class Outbox(Protocol):
     """Changes on their way to Zendesk."""
 
@@ -302,6 +348,7 @@ class Transaction:
     tickets: Tickets
     decisions: Decisions
     offers: Offers
+    skills: Skills
     outbox: Outbox
     requests: Requests
 

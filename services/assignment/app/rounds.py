@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from libs.crypto.chain import chain_hash
 from services.assignment.app.chained import chained
-from services.assignment.app.rows import Account, AgentRow, DecisionRow, QueueRow, Round
-from services.assignment.domain.model import Agent, Code, Decision, Model, Outcome, Plan, Queue
+from services.assignment.app.rows import Account, AgentRow, DecisionRow, QueueRow, Round, SkillRow
+from services.assignment.domain.model import Agent, Code, Decision, Model, Need, Outcome, Plan, Queue
 
 DAILY_WINDOW = timedelta(hours=12)
 """The daily limit is not a day: it looks 12 hours back (facts: §2.2)."""
@@ -40,6 +40,7 @@ def candidate(
     recent: tuple[int, int, int],
     last: datetime | None,
     credit: int,
+    skills: Mapping[str, int] | None = None,
 ) -> Agent:
     """Return an agent as the decision sees him.
 
@@ -47,6 +48,7 @@ def candidate(
         recent: tickets that queues gave him in 12 hours, those of this queue, those of this run.
         last: when he got his last ticket of us.
         credit: turns owed to him in this queue.
+        skills: levels by skill.
     """
     return Agent(
         id=row.user_id,
@@ -65,7 +67,18 @@ def candidate(
         daily_limit=row.daily_limit if row.daily_limit is not None else account.daily_limit,
         last_assigned_at=last,
         credit=credit,
+        skills=tuple(sorted((skills or {}).items())),
     )
+
+
+def needs(asked: Iterable[str], known: Mapping[str, SkillRow]) -> tuple[Need, ...]:
+    """Return what a ticket with skills asks for; a skill that we do not know yet is asked for as it is.
+
+    Args:
+        known: skills by id.
+    """
+    rows = (known.get(skill, SkillRow(skill, "")) for skill in sorted(asked))
+    return tuple(Need(row.skill, row.level, row.drop_after_seconds) for row in rows)
 
 
 def run_start(as_of: datetime) -> datetime:

@@ -163,6 +163,32 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
+class SkillRow:
+    """A skill that tickets may need.
+
+    Attributes:
+        skill: id of Zendesk's attribute value.
+        level: the least that counts.
+        drop_after_seconds: once a ticket waited that long, it is not asked for; None = always asked for.
+    """
+
+    skill: str
+    title: str
+    level: int = 1
+    drop_after_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SkillLink:
+    """A skill that an agent or ticket got (`holds`) or lost."""
+
+    agent: bool
+    owner: int
+    skill: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DedicatedRow:
     """A rule of dedicated support.
 

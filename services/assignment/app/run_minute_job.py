@@ -8,7 +8,7 @@ from datetime import timedelta
 from libs.kernel.clock import Clock
 from libs.kernel.ids import AccountId
 from libs.telemetry.logs import get_logger
-from libs.zendesk.errors import RecordNotFoundError
+from libs.zendesk.errors import RecordNotFoundError, ZendeskError
 from libs.zendesk.exports import Checkpoint
 from services.assignment.app.answer_offer import ExpireOffers
 from services.assignment.app.copies import facts_of
@@ -16,6 +16,7 @@ from services.assignment.app.ports import Store, Zendesk
 from services.assignment.app.prefer import Prefer
 from services.assignment.app.route import Route
 from services.assignment.app.rows import Account, QueueRow
+from services.assignment.app.sync_skills import SyncSkills
 from services.assignment.app.write_outbox import WriteOutbox
 from services.assignment.domain.errors import NotSyncedError
 
@@ -47,6 +48,7 @@ class RunMinuteJob:
         zendesk: Zendesk,
         route: Route,
         prefer: Prefer,
+        skills: SyncSkills,
         write: WriteOutbox,
         clock: Clock,
         inputs_kept: timedelta = INPUTS_KEPT,
@@ -55,6 +57,7 @@ class RunMinuteJob:
         self._zendesk = zendesk
         self._route = route
         self._prefer = prefer
+        self._skills = skills
         self._write = write
         self._clock = clock
         self._inputs_kept = inputs_kept
@@ -68,6 +71,7 @@ class RunMinuteJob:
         """
         if catch_up:
             await self._catch_up(account)
+            await self._follow_skills(account)
         done = JobDone()
         async with self._store.transaction(account) as tx:
             queues = [q for q in await tx.directory.queues() if q.state == "active"]
@@ -106,6 +110,19 @@ class RunMinuteJob:
                 await self._prefer(account, ticket, f"export/{ticket}")
             if page.end_of_stream:
                 return
+
+    async def _follow_skills(self, account: AccountId) -> None:
+        async with self._store.transaction(account) as tx:
+            kept = await tx.directory.account()
+        if kept is None or not kept.options.skills:
+            return
+        try:
+            await self._skills.changes(account)
+        except ZendeskError as error:
+            # Old skills are better than no round: other queues do not even look at them.
+            get_logger().warning(
+                "skills are not fresh", account=account, status=error.status, route=error.route
+            )
 
     async def _refresh_view(self, account: AccountId, queue: QueueRow) -> None:
         client = await self._zendesk.of(account)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 
-from services.assignment.domain.model import GIVEN, Code, Decision, Outcome
+from services.assignment.domain.eligibility import kind_of
+from services.assignment.domain.model import GIVEN, Code, Decision, Outcome, Snapshot
 
 # What ends by itself comes first, then what a person can change; within each, in the order of the checks.
 _SENTENCES: dict[Code, str] = {
@@ -48,6 +50,29 @@ def sentences(decision: Decision) -> list[str]:
     if decision.outcome is Outcome.WAITING_ALL_FULL:
         return ["everybody who may take it is full", *found]
     return ["nobody may take it now", *found]
+
+
+def about_skills(decision: Decision, snapshot: Snapshot) -> list[str]:
+    """Return which skills nobody has at their level, and when the next one is not asked for any more."""
+    ticket = next((t for t in snapshot.tickets if t.id == decision.ticket), None)
+    if ticket is None or decision.outcome in GIVEN:
+        return []
+    held = [dict(agent.skills) for agent in snapshot.agents]
+    found = [
+        f"nobody has the skill `{skill}` at level {level}: give it to an agent in Zendesk, or make it optional"
+        for skill, level in kind_of(ticket, snapshot.as_of).skills
+        if not any(one.get(skill, 0) >= level for one in held)
+    ]
+    began, now = ticket.entered_at or ticket.created_at, snapshot.as_of
+    drops = [
+        (began + timedelta(seconds=need.drop_after_seconds), need.skill)
+        for need in ticket.needs
+        if need.drop_after_seconds is not None
+    ]
+    coming = sorted(drop for drop in drops if now is None or drop[0] > now)
+    return found + [
+        f"from {at:%Y-%m-%d %H:%M:%S} UTC on the skill `{skill}` is not asked for" for at, skill in coming[:1]
+    ]
 
 
 def _sentence(code: Code, number: int) -> str:

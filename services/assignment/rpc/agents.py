@@ -84,6 +84,8 @@ class AgentMethods(Methods):
         account = account_of(request.name)
         async with self._use.store.transaction(account) as tx:
             row = await tx.directory.agent(int(last(request.name)))
+            held = await tx.skills.of_agents([row.user_id]) if row else {}
         if row is None:
             raise NotFoundError("no such agent", metadata={"name": request.name})
-        return messages.GetAgentResponse(agent=agent_message(account_name(account), row))
+        message = agent_message(account_name(account), row, held.get(row.user_id))
+        return messages.GetAgentResponse(agent=message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,6 +14,7 @@ from setlist.assignment.v1 import assignment_resources_pb2 as resources
 MODELS = {
     "round_robin": resources.ROUTING_MODEL_ROUND_ROBIN,
     "least_active": resources.ROUTING_MODEL_LEAST_ACTIVE,
+    "skills": resources.ROUTING_MODEL_SKILLS,
     "longest_idle": resources.ROUTING_MODEL_LONGEST_IDLE,
 }
 MODEL_NAMES = {value: key for key, value in MODELS.items()}
@@ -74,8 +76,13 @@ def queue_message(parent: str, row: QueueRow) -> resources.Queue:
     )
 
 
-def agent_message(parent: str, row: AgentRow) -> resources.Agent:
-    """Return an agent as a message."""
+def agent_message(parent: str, row: AgentRow, skills: Mapping[str, int] | None = None) -> resources.Agent:
+    """Return an agent as a message.
+
+    Args:
+        skills: levels by skill.
+    """
+    held = sorted((skills or {}).items())
     return resources.Agent(
         name=f"{parent}/agents/{row.user_id}",
         user_id=row.user_id,
@@ -90,6 +97,7 @@ def agent_message(parent: str, row: AgentRow) -> resources.Agent:
         group_ids=row.groups,
         settings=resources.AgentSettings(rule_id=row.rule, manager=row.manager, autoplay=row.autoplay),
         active=row.active,
+        skills=[resources.AgentSkill(skill_id=skill, level=level) for skill, level in held],
         etag=str(row.version),
     )
 

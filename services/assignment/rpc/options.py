@@ -15,7 +15,6 @@ _ANCHORS = {
     resources.SameAgent.ANCHOR_NEWEST: "newest",
 }
 _UNBUILT = {
-    "skills": "skills are not built yet",
     "out_of_office": "out of office is not built yet",
     "idle": "idle rules are not built yet",
     "group_shares": "distribution to groups is not built yet",
@@ -33,6 +32,8 @@ def options_of(
     for path in paths:
         if path in _UNBUILT:
             raise NotBuiltError(_UNBUILT[path])
+    if "skills" in paths:
+        options = replace(options, skills=given.skills)
     if "same_agent" in paths:
         same = given.same_agent if given.HasField("same_agent") else None
         options = replace(
@@ -46,6 +47,7 @@ def options_of(
 
 def put_options(message: resources.AccountSettings, options: AccountOptions) -> resources.AccountSettings:
     """Set a message's fields; return it."""
+    message.skills = options.skills
     if options.same_agent_hours is not None:
         newest = options.same_agent_anchor == "newest"
         message.same_agent.CopyFrom(

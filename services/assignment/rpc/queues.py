@@ -191,6 +191,6 @@ def _model(model: resources.RoutingModel.ValueType) -> str:
         return "round_robin"
     if model not in MODEL_NAMES:
         raise NotBuiltError(
-            "this routing model is not built yet: use round robin, least active or longest idle"
+            "this routing model is not built yet: use round robin, least active, longest idle or skills"
         )
     return MODEL_NAMES[model]

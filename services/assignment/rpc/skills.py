@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from libs.kernel.errors import NotBuiltError
-from services.assignment.rpc.use_cases import Methods
+from libs.kernel.errors import FieldViolation, InvalidRequestError, NotBuiltError, NotFoundError
+from libs.kernel.ids import account_name, account_of
+from services.assignment.app.rows import SkillRow
+from services.assignment.rpc.authority import require_admin, require_staff
+from services.assignment.rpc.mapping import agent_message
+from services.assignment.rpc.use_cases import Methods, last
+from setlist.assignment.v1 import assignment_resources_pb2 as resources
 from setlist.assignment.v1 import assignment_service_pb2 as messages
 
 
@@ -15,19 +20,75 @@ class SkillMethods(Methods):
     async def ListSkills(
         self, request: messages.ListSkillsRequest, context: Any
     ) -> messages.ListSkillsResponse:
-        raise NotBuiltError("skills are not built yet")
+        require_staff()
+        size, after, query = self._page(request)
+        async with self._use.store.transaction(account_of(request.parent)) as tx:
+            rows = (await tx.skills.all())[after : after + size + 1]
+        token = self._use.pages.encode({"after": after + size}, query) if len(rows) > size else ""
+        return messages.ListSkillsResponse(
+            skills=[_message(request.parent, row) for row in rows[:size]], next_page_token=token
+        )
 
     async def UpdateSkill(
         self, request: messages.UpdateSkillRequest, context: Any
     ) -> messages.UpdateSkillResponse:
-        raise NotBuiltError("skills are not built yet")
+        require_admin()
+        given, paths = request.skill, list(request.update_mask.paths) or ["level", "drop_after_seconds"]
+        account, skill = account_of(given.name), last(given.name)
+        async with self._use.store.transaction(account) as tx:
+            await tx.decisions.lock()
+            known = next((row for row in await tx.skills.all() if row.skill == skill), None)
+            if known is None:
+                raise NotFoundError("no such skill: sync the account", metadata={"name": given.name})
+            level = (given.level or 1) if "level" in paths else known.level
+            drop = known.drop_after_seconds
+            if "drop_after_seconds" in paths:
+                drop = given.drop_after_seconds if given.HasField("drop_after_seconds") else None
+            row = await tx.skills.put_rule(skill, level, drop) or known
+        return messages.UpdateSkillResponse(skill=_message(account_name(account), row))
 
     async def UpdateAgentSkills(
         self, request: messages.UpdateAgentSkillsRequest, context: Any
     ) -> messages.UpdateAgentSkillsResponse:
-        raise NotBuiltError("skills are not built yet")
+        require_admin()
+        account, agent = account_of(request.name), int(last(request.name))
+        levels = {one.skill_id: one.level for one in request.skills}
+        async with self._use.store.transaction(account) as tx:
+            await tx.decisions.lock()
+            row = await tx.directory.agent(agent)
+            held = (await tx.skills.of_agents([agent])).get(agent, {})
+            if row is None:
+                raise NotFoundError("no such agent", metadata={"name": request.name})
+            _require_held(levels, held)
+            await tx.skills.put_levels(agent, levels)
+        return messages.UpdateAgentSkillsResponse(
+            agent=agent_message(account_name(account), row, held | levels)
+        )
 
     async def RecordActivity(
         self, request: messages.RecordActivityRequest, context: Any
     ) -> messages.RecordActivityResponse:
         raise NotBuiltError("idle rules are not built yet")
+
+
+def _require_held(levels: dict[str, int], held: dict[str, int]) -> None:
+    missing = sorted(levels.keys() - held.keys())
+    if missing:
+        raise InvalidRequestError(
+            "the agent has not every skill that is named",
+            violations=[
+                FieldViolation(
+                    "skills", f"`{skill}` is no skill of this agent: give it to him in Zendesk first"
+                )
+                for skill in missing
+            ],
+        )
+
+
+def _message(parent: str, row: SkillRow) -> resources.Skill:
+    return resources.Skill(
+        name=f"{parent}/skills/{row.skill}",
+        display_name=row.title,
+        level=row.level,
+        drop_after_seconds=row.drop_after_seconds,
+    )

@@ -29,6 +29,7 @@ from services.assignment.app.route import Route
 from services.assignment.app.rows import DecisionRow, QueueRow, TicketRow
 from services.assignment.app.run_minute_job import JobDone, RunMinuteJob
 from services.assignment.app.sync_account import SyncAccount
+from services.assignment.app.sync_skills import SyncSkills
 from services.assignment.app.update_agent_settings import UpdateAgentSettings
 from services.assignment.app.watch import Bell, Watch
 from services.assignment.app.write_outbox import WriteOutbox
@@ -57,9 +58,12 @@ class House:
         self.restricted = Restricted(store, self.privacy, clock)
         self.route, self.write = Route(store, ids, self.restricted), WriteOutbox(store, zendesk)
         self.prefer = Prefer(store, zendesk, self.route, self.restricted, clock)
-        self.sync = SyncAccount(store, zendesk, self.installations, self.policy, self.sealer, clock, ids)
+        self.skills = SyncSkills(store, zendesk)
+        self.sync = SyncAccount(
+            store, zendesk, self.installations, self.policy, self.sealer, self.skills, clock, ids
+        )
         self.ingest = IngestWebhook(store, self.sealer, self.route, self.prefer, clock, self.wake)
-        self.job = RunMinuteJob(store, zendesk, self.route, self.prefer, self.write, clock)
+        self.job = RunMinuteJob(store, zendesk, self.route, self.prefer, self.skills, self.write, clock)
         self.next = AssignNext(store, self.route, self.write, clock, ids)
         self.settings = UpdateAgentSettings(store, zendesk, self.policy)
         self.queues = ManageQueues(store, clock)

@@ -7,8 +7,9 @@ from dataclasses import replace
 from libs.kernel.ids import AccountId
 from services.assignment.app.options import AccountOptions, QueueOptions
 from services.assignment.app.ports import Store
-from services.assignment.app.rows import DedicatedRow, Round, Write
+from services.assignment.app.rows import DedicatedRow, Round, SkillLink, SkillRow, Write
 from services.assignment.domain.decide import decide
+from services.assignment.domain.model import Need
 from services.assignment.domain.rotation import TURN
 from services.assignment.tests.store_conformance import T0, Q, facts, later, round_, seed
 
@@ -267,3 +268,61 @@ class OffersConformance:
             made = Round(Q, "same_agent", "c", T0, ("a", "b"))
             await tx.decisions.keep(known, made, snapshot, decide(snapshot), ["dec-0"])
             assert [w.tags for w in await tx.outbox.take(5, 60)] == [("a", "b")]
+
+    async def test_skills_are_replaced_by_a_sync_and_changed_by_the_stream(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, 1, 2, 3)
+        by_skill = replace(Q, model="skills")
+        async with store.transaction(account) as tx:
+            known = await tx.directory.account()
+            assert known is not None
+            assert (await tx.skills.all(), await tx.skills.cursor()) == ([], "")
+            await tx.skills.put_known({"b": "L: B", "a": "L: A", "c": "L: C"})
+            assert await tx.skills.put_rule("b", 2, 60) == SkillRow("b", "L: B", 2, 60)
+            assert await tx.skills.put_rule("x", 2, 60) is None
+            await tx.skills.put_known({"b": "L: Be", "a": "L: A"})
+            assert await tx.skills.all() == [SkillRow("a", "L: A"), SkillRow("b", "L: Be", 2, 60)]
+            await tx.skills.replace_agents({1: {"a", "b"}, 2: {"a"}})
+            assert await tx.skills.put_levels(1, {"a": 5, "x": 6}) == 1
+            await tx.skills.replace_agents({1: {"a"}, 2: {"b"}})
+            assert await tx.skills.of_agents() == {1: {"a": 5}, 2: {"b": 1}}
+            assert await tx.skills.of_agents([2, 9]) == {2: {"b": 1}}
+            await tx.skills.apply(
+                [
+                    SkillLink(True, 1, "b", True),
+                    SkillLink(True, 1, "a", True),
+                    SkillLink(True, 2, "b", False),
+                    SkillLink(False, 1, "b", True),
+                    SkillLink(False, 1, "new", True),
+                    SkillLink(False, 1, "b", True),
+                    SkillLink(False, 2, "a", True),
+                    SkillLink(False, 2, "a", False),
+                    SkillLink(False, 99, "a", True),
+                ]
+            )
+            assert await tx.skills.of_agents() == {1: {"a": 5, "b": 1}}
+            assert await tx.skills.of_waiting() == {1: {"b", "new"}}
+            snapshot = await tx.decisions.snapshot(known, by_skill, later(1), None)
+            needs = {t.id: t.needs for t in snapshot.tickets}
+            assert needs == {1: (Need("b", 2, 60), Need("new")), 2: (), 3: ()}
+            assert [a.skills for a in snapshot.agents] == [(("a", 5), ("b", 1)), ()]
+            plain = await tx.decisions.snapshot(known, Q, later(1), None)
+            assert ([t.needs for t in plain.tickets], plain.agents[0].skills) == ([(), (), ()], ())
+            assert await tx.skills.move_cursor("", "1")
+            assert not await tx.skills.move_cursor("", "2")
+            assert await tx.skills.move_cursor("1", "2")
+            assert await tx.skills.cursor() == "2"
+
+    async def test_a_ticket_waits_since_it_came_back(self, store: Store, account: AccountId) -> None:
+        await seed(store, account, 1, 2, 3)
+        async with store.transaction(account) as tx:
+            known = await tx.directory.account()
+            assert known is not None
+            await tx.tickets.store(
+                [facts(1, updated_at=later(1), assignee_id=4), facts(2, updated_at=later(1))]
+            )
+            await tx.tickets.store([facts(3, updated_at=later(1), status="solved")])
+            await tx.tickets.store([facts(n, updated_at=later(5)) for n in (1, 2, 3)])
+            snapshot = await tx.decisions.snapshot(known, Q, later(9), None)
+            assert {t.id: t.entered_at for t in snapshot.tickets} == {1: later(5), 2: None, 3: later(5)}

@@ -73,6 +73,9 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
         self.faults: list[Fault] = []
         self.calls: list[str] = []
         self.writes: list[tuple[int, int]] = []
+        self.skills = ["de", "fr"]
+        self.agent_skills: set[tuple[int, str]] = set()
+        self.skill_log: list[Json] = []
         self.skips: list[tuple[int, str]] = []
         self.down = False
 
@@ -193,6 +196,13 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
             case "GET", "tickets", "show_many":
                 wanted = [int(i) for i in query["ids"].split(",")]
                 return {"tickets": [self.tickets[i] for i in wanted if i in self.tickets]}
+            case "GET", "routing", *rest:
+                return self._routing(rest, query)
+            case "GET", "incremental", "routing", "instance_values":
+                start = int(query.get("cursor", "0"))
+                rows = self.skill_log[start : start + 3]
+                after = f"http://acme.zendesk.com/api/v2/incremental/routing/instance_values?cursor={start + len(rows)}"
+                return {"instance_values": rows, "next_page": after, "count": len(rows)}
             case "GET", "users", user_id, "tickets", "requested":
                 return {"tickets": [t for t in self.tickets.values() if t["requester_id"] == int(user_id)]}
             case "GET", "tickets", ticket_id if ticket_id.isdigit():
@@ -207,6 +217,37 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
                 return {"ticket": self._update(int(ticket_id), body["ticket"])}
             case "GET", "incremental", "tickets", "cursor":
                 return self._export(query)
+        raise RefusalError(404, "InvalidEndpoint")
+
+    def skill(self, owner: int, *skills: str, kind: str = "ticket", holds: bool = True) -> None:
+        """Give an agent or a ticket skills, or take them away."""
+        for skill in skills:
+            if kind == "agent":
+                change = self.agent_skills.add if holds else self.agent_skills.discard
+                change((owner, skill))
+            row = {
+                "id": f"log-{len(self.skill_log)}",
+                "instance_id": owner,
+                "attribute_value_id": skill,
+                "type": f"{'' if holds else 'un'}associate_{kind}",
+                "time": self.stamp(),
+            }
+            self.skill_log.append(row)
+
+    def _routing(self, rest: list[str], query: dict[str, str]) -> Json:
+        match rest:
+            case ["attributes"]:
+                return {"attributes": [{"id": "lang", "name": "Language"}], "count": 1}
+            case ["attributes", "lang", "values"]:
+                return {"attribute_values": [{"id": s, "name": s.title()} for s in self.skills], "count": 2}
+            case ["agents", "instance_values"]:
+                wanted = {int(i) for i in query["filter[agent_ids]"].split(",")}
+                rows = sorted(pair for pair in self.agent_skills if pair[0] in wanted)
+                return {
+                    "instance_values": [
+                        {"id": f"{a}-{s}", "agent_id": a, "attribute_value_id": s} for a, s in rows
+                    ]
+                }
         raise RefusalError(404, "InvalidEndpoint")
 
     def _user(self, user_id: str) -> Json:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from libs.crypto.chain import GENESIS
+from services.assignment.adapters.memory.skills import MemorySkills
 from services.assignment.adapters.memory.tables import KeptAssignment, KeptWrite, Tables
-from services.assignment.app.rounds import DAILY_WINDOW, candidate, link, news, rules, run_start
+from services.assignment.app.rounds import DAILY_WINDOW, candidate, link, needs, news, rules, run_start
 from services.assignment.app.rows import (
     Account,
     AgentRow,
@@ -36,12 +37,12 @@ class MemoryDecisions:
     async def snapshot(
         self, account: Account, queue: QueueRow, as_of: datetime, only: int | None, ticket: int | None = None
     ) -> Snapshot:
-        held = [
+        waiting = [
             kept.row.facts
             for number, kept in self._tables.tickets.items()
             if ticket in (None, number) and self._tables.holds(queue, number)
         ]
-        held.sort(key=lambda f: (f.created_at, f.id))
+        waiting.sort(key=lambda f: (f.created_at, f.id))
         declined: dict[int, set[int]] = {}
         for number, agent in self._tables.declines:
             declined.setdefault(number, set()).add(agent)
@@ -53,18 +54,33 @@ class MemoryDecisions:
                 f.priority,
                 declined=frozenset(declined.get(f.id, ())),
                 dedicated=self._tables.tickets[f.id].dedicated,
+                entered_at=self._tables.tickets[f.id].entered_at,
             )
-            for f in held[: queue.scan_limit]
+            for f in waiting[: queue.scan_limit]
         ]
+        if queue.model == "skills":
+            skilled = MemorySkills(self._tables)
+            asked, known = await skilled.of_waiting(), self._tables.skills
+            tickets = [replace(t, needs=needs(asked.get(t.id, ()), known)) for t in tickets]
+            held = await skilled.of_agents()
+        else:
+            held = {}
         rows = [self._tables.agents[i] for i in sorted(self._tables.agents)] if tickets else []
         agents = [
-            self._candidate(account, self._tables.full_agent(row), queue, as_of)
+            self._candidate(account, self._tables.full_agent(row), queue, as_of, held.get(row.user_id))
             for row in rows
             if row.active and (only is None or row.user_id == only)
         ]
         return Snapshot(agents, tickets, rules(queue, pull=only is not None), account.restrictions, as_of)
 
-    def _candidate(self, account: Account, row: AgentRow, queue: QueueRow, as_of: datetime) -> Agent:
+    def _candidate(
+        self,
+        account: Account,
+        row: AgentRow,
+        queue: QueueRow,
+        as_of: datetime,
+        skills: Mapping[str, int] | None,
+    ) -> Agent:
         mine = [
             a for a in self._tables.assignments.values() if a.agent == row.user_id and a.state != "conflict"
         ]
@@ -83,6 +99,7 @@ class MemoryDecisions:
                 sum(of in batched and at >= run_start(as_of) for of, at in recent),
             ),
             last=max((a.at for a in mine), default=None) if queue.model == "longest_idle" else None,
+            skills=skills,
             credit=self._tables.rotation.get((queue.id, row.user_id), 0),
         )
 

@@ -14,6 +14,7 @@ from services.assignment.adapters.memory.decisions import MemoryDecisions
 from services.assignment.adapters.memory.directory import MemoryDirectory
 from services.assignment.adapters.memory.offers import MemoryOffers
 from services.assignment.adapters.memory.outbox import MemoryOutbox
+from services.assignment.adapters.memory.skills import MemorySkills
 from services.assignment.adapters.memory.tables import Tables
 from services.assignment.adapters.memory.tickets import MemoryTickets
 from services.assignment.app.ports import Transaction
@@ -50,6 +51,7 @@ class MemoryStore:
                 MemoryTickets(work),
                 MemoryDecisions(work),
                 MemoryOffers(work),
+                MemorySkills(work),
                 MemoryOutbox(work),
                 MemoryRequests(work.requests),
             )

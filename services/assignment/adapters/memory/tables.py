@@ -15,6 +15,7 @@ from services.assignment.app.rows import (
     DedicatedRow,
     OfferRow,
     QueueRow,
+    SkillRow,
     TicketRow,
     Write,
     before,
@@ -30,6 +31,7 @@ class KeptTicket:
     row: TicketRow
     outcome: str = ""
     dedicated: int | None = None
+    entered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,10 @@ class Tables:
     rotation: dict[tuple[str, int], int] = field(default_factory=dict)
     outbox: dict[str, KeptWrite] = field(default_factory=dict)
     dedicated_rules: list[DedicatedRow] = field(default_factory=list)
+    skills: dict[str, SkillRow] = field(default_factory=dict)
+    agent_skills: dict[tuple[int, str], int] = field(default_factory=dict)
+    ticket_skills: set[tuple[int, str]] = field(default_factory=set)
+    skill_cursor: str = ""
     offers: dict[str, OfferRow] = field(default_factory=dict)
     declines: dict[tuple[int, int], KeptDecline] = field(default_factory=dict)
     requests: dict[tuple[str, str], Remembered] = field(default_factory=dict)

@@ -59,6 +59,8 @@ class MemoryTickets:
         ours = known.row.routing == "assigned" and facts.assignee_id == before.assignee_id
         if not free:
             known = replace(known, dedicated=None)
+        elif before.assignee_id is not None or before.status not in ROUTABLE:
+            known = replace(known, entered_at=facts.updated_at)
         routing = "waiting" if free else "assigned" if ours and facts.status in ROUTABLE else "not_routable"
         return replace(known, row=replace(known.row, facts=facts, routing=routing))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.assignment.adapters.sql.directory import SqlDirectory
 from services.assignment.adapters.sql.holding import held
-from services.assignment.app.rounds import DAILY_WINDOW, candidate, rules, run_start
+from services.assignment.adapters.sql.skills import SqlSkills
+from services.assignment.app.rounds import DAILY_WINDOW, candidate, needs, rules, run_start
 from services.assignment.app.rows import Account, QueueRow
 from services.assignment.domain.model import Snapshot, Ticket
 
@@ -54,7 +56,7 @@ async def read_snapshot(
     directory = SqlDirectory(connection, account.account)
     limit = f" LIMIT {int(queue.scan_limit)}" if queue.scan_limit else ""
     waiting = await run(
-        "SELECT ticket, created_at, group_id, priority, dedicated FROM tickets t WHERE account = :account "  # noqa: S608 - constants and numbers
+        "SELECT ticket, created_at, group_id, priority, dedicated, entered_at FROM tickets t WHERE account = :account "  # noqa: S608 - constants and numbers
         "AND routing = 'waiting' AND (CAST(:ticket AS bigint) IS NULL OR ticket = :ticket) "
         f"AND {held(queue, await directory.queues())} ORDER BY created_at, ticket{limit}",
         ticket=ticket,
@@ -68,9 +70,16 @@ async def read_snapshot(
             r.priority,
             declined=declined.get(r.ticket, frozenset()),
             dedicated=r.dedicated,
+            entered_at=r.entered_at,
         )
         for r in waiting
     ]
+    levels: dict[int, dict[str, int]] = {}
+    if queue.model == "skills":
+        skilled = SqlSkills(connection, account.account)
+        of_tickets, known = await skilled.of_waiting(), {row.skill: row for row in await skilled.all()}
+        tickets = [replace(t, needs=needs(of_tickets.get(t.id, ()), known)) for t in tickets]
+        levels = await skilled.of_agents()
     asked = rules(queue, pull=only is not None)
     if not tickets:
         return Snapshot([], [], asked, account.restrictions, as_of)
@@ -87,6 +96,7 @@ async def read_snapshot(
             row,
             recent=counts.get(row.user_id, (0, 0, 0)),
             last=last.get(row.user_id),
+            skills=levels.get(row.user_id),
             credit=balance.get(row.user_id, 0),
         )
         for row in await directory.agents()

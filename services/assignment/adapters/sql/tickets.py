@@ -34,6 +34,10 @@ VALUES (:account, :ticket, :status, :group_id, :assignee_id, :requester_id, :pri
 ON CONFLICT (account, ticket) DO UPDATE SET
     status = excluded.status, group_id = excluded.group_id, priority = excluded.priority,
     requester_id = CASE WHEN t.requester_id IS NULL THEN NULL ELSE excluded.requester_id END,
+    entered_at = CASE WHEN excluded.assignee_id IS NULL AND excluded.status IN {ROUTABLE}
+        AND NOT EXISTS (SELECT 1 FROM pending) AND t.routing <> 'offered'
+        AND (t.assignee_id IS NOT NULL OR t.status NOT IN {ROUTABLE})
+        THEN excluded.updated_at ELSE t.entered_at END,
     dedicated = CASE WHEN excluded.assignee_id IS NULL THEN t.dedicated END,
     updated_at = excluded.updated_at, outcome = coalesce(nullif(t.outcome, '{PARKED}'), ''),
     assignee_id = CASE WHEN EXISTS (SELECT 1 FROM pending) THEN t.assignee_id ELSE excluded.assignee_id END,

@@ -246,7 +246,7 @@ async def test_rules_are_changed_by_mask_and_limits_cleared_by_absence(
     assert (settings.inbox_limit, settings.HasField("daily_limit")) == (7, False)
     with pytest.raises(NotFoundError):
         await call(rpc, "UpdateAgentLimits", name=f"{PARENT}/agents/404")
-    queue = resources.Queue(model=resources.ROUTING_MODEL_SKILLS, **QUEUE)
+    queue = resources.Queue(model=resources.ROUTING_MODEL_WEIGHTED, **QUEUE)
     with pytest.raises(NotBuiltError):
         await call(rpc, "CreateQueue", parent=PARENT, queue=queue)
 
@@ -315,3 +315,84 @@ async def test_a_waiting_ticket_says_in_sentences_what_would_free_it(
 
     assert answer.sentences[0] == "nobody may take it now"
     assert "3 agents are not online: free when they set their status to online" in answer.sentences
+
+
+async def test_skills_are_listed_and_changed_over_the_api(
+    rpc: AssignmentServicer, house: House, zendesk: LocalZendesk
+) -> None:
+    await house.open()
+    zendesk.skill(1, "de", kind="agent")
+    acts(9, "admin")
+    await call(rpc, "UpdateAccountSettings", parent=PARENT, settings=resources.AccountSettings(skills=True))
+    await house.sync(ACCOUNT, HOOK)
+
+    first = await call(rpc, "ListSkills", parent=PARENT, page_size=1)
+    second = await call(rpc, "ListSkills", parent=PARENT, page_size=1, page_token=first.next_page_token)
+    changed = await call(
+        rpc, "UpdateSkill", skill=resources.Skill(name=first.skills[0].name, level=2, drop_after_seconds=60)
+    )
+    kept = await call(
+        rpc, "UpdateSkill", skill=resources.Skill(name=first.skills[0].name), update_mask={"paths": ["level"]}
+    )
+    levelled = await call(
+        rpc,
+        "UpdateAgentSkills",
+        name=f"{PARENT}/agents/1",
+        skills=[resources.AgentSkill(skill_id="de", level=4)],
+    )
+
+    assert [s.display_name for s in (*first.skills, *second.skills)] == ["Language: De", "Language: Fr"]
+    assert (changed.skill.level, changed.skill.drop_after_seconds) == (2, 60)
+    assert (kept.skill.level, kept.skill.drop_after_seconds) == (1, 60)
+    shown = (await call(rpc, "GetAgent", name=f"{PARENT}/agents/1")).agent
+    assert list(shown.skills) == list(levelled.agent.skills) == [resources.AgentSkill(skill_id="de", level=4)]
+    with pytest.raises(InvalidRequestError):
+        await call(
+            rpc,
+            "UpdateAgentSkills",
+            name=f"{PARENT}/agents/1",
+            skills=[resources.AgentSkill(skill_id="fr", level=4)],
+        )
+    with pytest.raises(NotFoundError):
+        await call(rpc, "UpdateSkill", skill=resources.Skill(name=f"{PARENT}/skills/unknown"))
+
+
+async def test_dedicated_rules_and_the_same_agent_are_set_over_the_api(
+    rpc: AssignmentServicer, house: House
+) -> None:
+    await house.open()
+    acts(9, "admin")
+    rules = [
+        resources.DedicatedRule(
+            requester_id=900, agent_ids=[1, 2], fallback=resources.DedicatedRule.FALLBACK_WAIT
+        ),
+        resources.DedicatedRule(tag="vip", agent_ids=[2], fallback=resources.DedicatedRule.FALLBACK_QUEUE),
+        resources.DedicatedRule(
+            organization_id=7, agent_ids=[2], fallback=resources.DedicatedRule.FALLBACK_QUEUE
+        ),
+    ]
+    same = resources.SameAgent(window_hours=72, anchor=resources.SameAgent.ANCHOR_NEWEST, tag="t")
+
+    assert (await call(rpc, "ReplaceDedicatedRules", parent=PARENT, rules=rules)).rules == 3
+    settings = resources.AccountSettings(same_agent=same)
+    answer = await call(rpc, "UpdateAccountSettings", parent=PARENT, settings=settings)
+
+    first = await call(rpc, "ListDedicatedRules", parent=PARENT, page_size=2)
+    rest = await call(rpc, "ListDedicatedRules", parent=PARENT, page_size=2, page_token=first.next_page_token)
+    assert [*first.rules, *rest.rules] == rules
+    assert answer.settings.same_agent == same
+    off = await call(
+        rpc,
+        "UpdateAccountSettings",
+        parent=PARENT,
+        settings=resources.AccountSettings(),
+        update_mask={"paths": ["same_agent"]},
+    )
+    assert not off.settings.HasField("same_agent")
+    bad = [resources.DedicatedRule(tag="x", agent_ids=[404])]
+    with pytest.raises(InvalidRequestError) as refused:
+        await call(rpc, "ReplaceDedicatedRules", parent=PARENT, rules=bad)
+    assert "`404`" in refused.value.violations[0].description
+    acts(1, "agent")
+    with pytest.raises(PermissionDeniedError):
+        await call(rpc, "ListDedicatedRules", parent=PARENT)

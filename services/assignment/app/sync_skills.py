@@ -1,0 +1,72 @@
+"""Skills of agents and tickets: whole at a sync, and by Zendesk's stream of changes each minute (facts: §2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from libs.kernel.ids import AccountId
+from libs.zendesk.client import ZendeskClient
+from libs.zendesk.exports import Checkpoint
+from libs.zendesk.models import SkillChange
+from services.assignment.app.ports import Store, Zendesk
+from services.assignment.app.rows import SkillLink
+
+BATCH = 100
+"""Agents whose skills one call returns."""
+
+
+class SyncSkills:
+    """Copies skills of accounts that use them; safe to repeat and to run at once."""
+
+    def __init__(self, store: Store, zendesk: Zendesk) -> None:
+        self._store = store
+        self._zendesk = zendesk
+
+    async def whole(self, account: AccountId) -> None:
+        """Copy every skill and who has it, then the changes since the last time; levels stay."""
+        client = await self._zendesk.of(account)
+        titles = {}
+        for attribute in await client.routing.attributes():
+            for value in await client.routing.values(attribute.id):
+                titles[value.id] = f"{attribute.name}: {value.name}"
+        async with self._store.transaction(account) as tx:
+            agents = [row.user_id for row in await tx.directory.agents()]
+        held: dict[int, set[str]] = {}
+        for start in range(0, len(agents), BATCH):
+            for one in await client.routing.agent_skills(agents[start : start + BATCH]):
+                held.setdefault(one.agent_id, set()).add(one.attribute_value_id)
+        # The stream first: what changes while agents are read is told by it once more.
+        await self.changes(account, client)
+        async with self._store.transaction(account) as tx:
+            await tx.decisions.lock()
+            await tx.skills.put_known(titles)
+            await tx.skills.replace_agents(held)
+
+    async def changes(self, account: AccountId, client: ZendeskClient | None = None) -> int:
+        """Follow the stream to its end; return how many changes it told.
+
+        The stream begins with the first skill that was ever given, so that the first time it tells the skills
+        of every ticket.
+        """
+        client, told = client or await self._zendesk.of(account), 0
+        while True:
+            async with self._store.transaction(account) as tx:
+                before = await tx.skills.cursor()
+            page = await client.routing.changes(Checkpoint(before))
+            async with self._store.transaction(account) as tx:
+                await tx.decisions.lock()
+                if not await tx.skills.move_cursor(before, page.checkpoint.cursor):
+                    return told  # another replica is at it
+                await tx.skills.apply(list(_links(page.rows)))
+            told += len(page.rows)
+            if page.end_of_stream:
+                return told
+
+
+def _links(changes: Iterable[SkillChange]) -> Iterable[SkillLink]:
+    for change in changes:
+        holds, _, owner = change.type.partition("_")
+        if change.instance_id is not None and owner in ("agent", "ticket"):
+            yield SkillLink(
+                owner == "agent", change.instance_id, change.attribute_value_id, holds == "associate"
+            )
