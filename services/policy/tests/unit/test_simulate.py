@@ -239,3 +239,13 @@ async def test_relationships_that_do_not_fit_are_refused() -> None:
     twice = Proposal(creates=[world.row(7, "c1", "main_car"), world.row(7, "c2", "main_car")])
     with pytest.raises(AlreadyExistsError):
         await simulate(world, twice)
+
+
+async def test_a_record_that_is_deleted_and_made_anew_stays_a_right() -> None:
+    world = await account()
+    again = Proposal(creates=[world.row(5, "p1")], deletes=[world.row(5, "p1")])
+
+    found = await simulate(world, again)
+
+    assert (found.gained, found.lost, found.flips) == (0, 0, ())
+    assert (await simulate(world, Proposal(deletes=again.deletes))).lost == 1
