@@ -152,4 +152,6 @@ def _own_environment() -> dict[str, str]:
         for name in ("PATH", "HOME", "LANG", "TMPDIR", "TEST_POSTGRES_BIN")
         if name in os.environ
     }
-    return {**kept, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "PYTHONUNBUFFERED": "1"}
+    # whole, for a process starts in a folder of its own; an empty entry means the present one
+    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - `resolve` would follow links
+    return {**kept, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
