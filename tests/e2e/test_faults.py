@@ -61,6 +61,9 @@ CASES = {
     "every answer to a write cut": Case(
         ({"mode": "cut", "share": 0, "method": "PUT", "path": "tickets/", "times": 40},)
     ),
+    "writes done after we gave up on them": Case(
+        ({"mode": "delay", "seconds": 11, "method": "PUT", "path": "tickets/", "times": 3},)
+    ),
     "duplicated webhooks": Case(({"mode": "duplicate_webhooks", "copies": 2},)),
     "duplicated webhooks with new ids": Case(({"mode": "duplicate_webhooks", "new_id": True},)),
     "reordered webhooks": Case(({"mode": "reorder_webhooks", "window": 60},)),

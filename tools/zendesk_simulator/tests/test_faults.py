@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from tools.zendesk_simulator.fault_modes import MODES
-from tools.zendesk_simulator.tests.machine import ADMIN, Machine
+from tools.zendesk_simulator.tests.machine import ADMIN, Machine, until
 
 
 async def test_a_storm_of_429_carries_retry_after_and_ends(machine: Machine) -> None:
@@ -93,6 +93,22 @@ async def test_a_slow_body_comes_late_but_whole(machine: Machine) -> None:
     assert loop.time() - began >= 0.3
     assert len(pieces) >= 2
     assert b'"groups"' in b"".join(pieces)
+
+
+async def test_what_comes_too_late_is_done_after_the_caller_gave_up(machine: Machine) -> None:
+    ticket, token = await machine.ticket(), await machine.token()
+    await machine.fault("delay", seconds=0.4, method="PUT", times=1)
+
+    with pytest.raises(httpx2.ReadTimeout):
+        await machine.http.put(
+            f"/api/v2/tickets/{ticket}",
+            json={"ticket": {"priority": "high"}},
+            headers={"authorization": f"Bearer {token}"},
+            timeout=0.1,
+        )
+
+    assert machine.account.tickets[ticket]["priority"] is None
+    await until(lambda: machine.account.tickets[ticket]["priority"] == "high")
 
 
 async def test_faults_count_by_place_and_turn(machine: Machine) -> None:
