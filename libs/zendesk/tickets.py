@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from libs.zendesk.answers import shaped
+from libs.zendesk.errors import RecordNotFoundError
 from libs.zendesk.exports import Checkpoint, Export, ExportPage
 from libs.zendesk.models import Audit, Job, Json, Skip, Ticket
 from libs.zendesk.paging import Pages, Position
@@ -56,6 +58,27 @@ class Tickets:
             lambda row: Ticket.of(row, fields),
             params={"ids": id_list(ticket_ids)},
         )
+
+    async def breaches(self, ticket_ids: Sequence[int], *, alone: int = 20) -> dict[int, datetime | None]:
+        """Return when the SLA of each of at most 100 tickets is breached next; None = no SLA runs.
+
+        Args:
+            alone: how many are at most asked for one by one, where Zendesk leaves SLAs out of a list (its
+                documents are thin, facts: Zendesk, decision 19). Those beyond it are not in the answer.
+        """
+        params = {"ids": id_list(ticket_ids), "include": "slas"}
+        answer = await self._transport.call("GET", "tickets/show_many", params=params)
+        rows = shaped("GET tickets/show_many", lambda: list(answer["tickets"]))
+        found = [row for row in rows if "slas" in row]
+        left_out = [row for row in rows if "slas" not in row]
+        for row in left_out[:alone]:
+            with contextlib.suppress(RecordNotFoundError):
+                one = await self._transport.call(
+                    "GET", "tickets/{id}", {"id": row["id"]}, params={"include": "slas"}
+                )
+                found.append(shaped("GET tickets/{id}", lambda one=one: one["ticket"]))  # type: ignore[misc]  # bound at once
+        tickets = shaped("GET tickets/show_many", lambda: [Ticket.of(row) for row in found])
+        return {ticket.id: ticket.next_breach_at for ticket in tickets}
 
     async def requested(self, user_id: int) -> list[Ticket]:
         """Return every ticket that the user requested, the deleted ones not among them."""

@@ -111,7 +111,7 @@ DEFINITION = ServiceDefinition(
     name="assignment",
     settings_type=AssignmentSettings,
     migrations="services.assignment.migrations",
-    minimum_revision="0007",
+    minimum_revision="0008",
     peers=PEERS,
     build=build,
 )

@@ -61,6 +61,7 @@ DATA_MAP = DataMap(
             "account ticket status group_id priority created_at updated_at routing outcome assigned_at entered_at",
             "routing facts",
         ),
+        *not_personal("ticket_slas", "account ticket read_at breach_at", "when a ticket's SLA is breached"),
         Column("tickets", "dedicated", Strategy.PSEUDONYMISE, "for whom it is kept", "dedicated"),
         Column("dedicated_rules", "value", Strategy.DELETE_ROW, "whose tickets a rule is about", "value"),
         Column("dedicated_rules", "agents", Strategy.PSEUDONYMISE, "who is dedicated", "agents"),

@@ -16,6 +16,7 @@ from services.assignment.app.rows import DecisionRow
 from services.assignment.domain.decide import decide
 from services.assignment.domain.errors import QueueNotActiveError
 from services.assignment.domain.model import GIVEN, Code, Decision, Snapshot
+from services.assignment.domain.place import place
 from services.assignment.domain.sentences import about_skills, sentences
 
 _PAGE = 1000
@@ -38,7 +39,8 @@ class Why:
     @property
     def sentences(self) -> list[str]:
         """Why it waits and what would free it."""
-        return sentences(self.decision) + about_skills(self.decision, self.snapshot)
+        found = sentences(self.decision) + about_skills(self.decision, self.snapshot)
+        return found + place(self.decision, self.snapshot)
 
 
 @dataclass(frozen=True, slots=True)

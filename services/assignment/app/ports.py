@@ -131,6 +131,17 @@ class Tickets(Protocol):
         """Keep a ticket for one agent until it is assigned to somebody."""
         ...
 
+    async def unread_slas(self, queue: QueueRow, limit: int) -> list[int]:
+        """Return waiting tickets of a queue whose SLA was not read since they changed, oldest first.
+
+        Zendesk applies policies a moment after a change, so a read less than `SLA_SETTLES` after it does not count.
+        """
+        ...
+
+    async def put_slas(self, breaches: Mapping[int, datetime | None], at: datetime) -> None:
+        """Keep when tickets are breached next, as it was read at an instant; forget it of those that wait no more."""
+        ...
+
     async def take_invocation(self, invocation: str, at: datetime) -> bool:
         """Remember a webhook's invocation; False when it was taken before."""
         ...

@@ -90,6 +90,10 @@ PARKED = "PARKED"
 """The last outcome of a ticket that Zendesk refused to change: it waits again with newer facts only."""
 
 
+SLA_SETTLES = timedelta(minutes=1)
+"""How long after a change of a ticket its SLA may still change by it; ours: Zendesk states none."""
+
+
 def before(one: QueueRow, other: QueueRow) -> bool:
     """Tell whether a queue comes before another one."""
     return (one.position, one.id) < (other.position, other.id)

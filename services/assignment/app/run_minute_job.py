@@ -14,6 +14,7 @@ from services.assignment.app.answer_offer import ExpireOffers
 from services.assignment.app.copies import facts_of
 from services.assignment.app.ports import Store, Zendesk
 from services.assignment.app.prefer import Prefer
+from services.assignment.app.read_slas import ReadSlas
 from services.assignment.app.route import Route
 from services.assignment.app.rows import Account, QueueRow
 from services.assignment.app.sync_skills import SyncSkills
@@ -61,6 +62,7 @@ class RunMinuteJob:
         self._write = write
         self._clock = clock
         self._inputs_kept = inputs_kept
+        self._read_slas = ReadSlas(store, zendesk, clock)
         self._expire = ExpireOffers(store, route, clock)
 
     async def __call__(self, account: AccountId, *, catch_up: bool, wait_for_writes: bool) -> JobDone:
@@ -80,6 +82,8 @@ class RunMinuteJob:
         for queue in queues:
             if queue.kind == "scheduled" and queue.source:
                 await self._refresh_view(account, queue)
+            if queue.use_sla:
+                await self._read_slas(account, queue)
             routed = await self._route(account, queue.id, f"{queue.id}/{now:%Y-%m-%dT%H:%MZ}", now)
             done.considered += routed.considered
             done.assignments += [(d.ticket, d.agent, i) for i, d in routed.news if d.agent is not None]

@@ -78,6 +78,8 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
         self.skill_log: list[Json] = []
         self.skips: list[tuple[int, str]] = []
         self.down = False
+        self.lists_slas = True
+        self.breaches: dict[int, datetime] = {}
 
     # what a test says
 
@@ -119,6 +121,17 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
     def fault(self, route: str, **values: Any) -> None:
         """Let the next request of a route go wrong."""
         self.faults.append(Fault(route, **values))
+
+    def slas(self, ticket_id: int) -> Json:
+        """Return what Zendesk shows of a ticket's SLA: one metric that runs, one that is over."""
+        at = self.breaches.get(ticket_id)
+        done = {"metric": "first_reply_time", "stage": "completed", "breach_at": "2000-01-01T00:00:00Z"}
+        running = {
+            "metric": "next_reply_time",
+            "stage": "active",
+            "breach_at": at.isoformat() if at else None,
+        }
+        return {"policy_metrics": [done, running] if at else [done]}
 
     def stamp(self) -> str:
         """Return the present instant, in whole seconds, in Zendesk's spelling."""
@@ -195,7 +208,11 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
         match method, *parts:
             case "GET", "tickets", "show_many":
                 wanted = [int(i) for i in query["ids"].split(",")]
-                return {"tickets": [self.tickets[i] for i in wanted if i in self.tickets]}
+                found = [self.tickets[i] for i in wanted if i in self.tickets]
+                slas = query.get("include") == "slas" and self.lists_slas
+                return {"tickets": [t | {"slas": self.slas(t["id"])} if slas else t for t in found]}
+            case "GET", "tickets", ticket_id if query.get("include") == "slas":
+                return {"ticket": self.tickets[int(ticket_id)] | {"slas": self.slas(int(ticket_id))}}
             case "GET", "routing", *rest:
                 return self._routing(rest, query)
             case "GET", "incremental", "routing", "instance_values":

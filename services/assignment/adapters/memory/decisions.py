@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from libs.crypto.chain import GENESIS
 from services.assignment.adapters.memory.skills import MemorySkills
@@ -42,7 +42,9 @@ class MemoryDecisions:
             for number, kept in self._tables.tickets.items()
             if ticket in (None, number) and self._tables.holds(queue, number)
         ]
-        waiting.sort(key=lambda f: (f.created_at, f.id))
+        breaches = {i: at for i, (_, at) in self._tables.slas.items() if at} if queue.use_sla else {}
+        far = datetime.max.replace(tzinfo=UTC)
+        waiting.sort(key=lambda f: (breaches.get(f.id, far), f.created_at, f.id))
         declined: dict[int, set[int]] = {}
         for number, agent in self._tables.declines:
             declined.setdefault(number, set()).add(agent)
@@ -52,6 +54,7 @@ class MemoryDecisions:
                 f.created_at,
                 f.group_id,
                 f.priority,
+                next_breach_at=breaches.get(f.id),
                 declined=frozenset(declined.get(f.id, ())),
                 dedicated=self._tables.tickets[f.id].dedicated,
                 entered_at=self._tables.tickets[f.id].entered_at,

@@ -81,6 +81,7 @@ class Tables:
     views: set[int] = field(default_factory=set)
     view_tickets: dict[int, frozenset[int]] = field(default_factory=dict)
     tickets: dict[int, KeptTicket] = field(default_factory=dict)
+    slas: dict[int, tuple[datetime, datetime | None]] = field(default_factory=dict)
     invocations: dict[str, datetime] = field(default_factory=dict)
     assignments: dict[str, KeptAssignment] = field(default_factory=dict)
     decisions: dict[str, DecisionRow] = field(default_factory=dict)

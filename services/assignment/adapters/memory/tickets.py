@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from services.assignment.adapters.memory.tables import ROUTABLE, KeptTicket, Tables
-from services.assignment.app.rows import PARKED, QueueRow, TicketRow
+from services.assignment.app.rows import PARKED, SLA_SETTLES, QueueRow, TicketRow
 from services.assignment.domain.rotation import TURN
 from services.assignment.domain.webhook import TicketFacts
 
@@ -85,6 +85,22 @@ class MemoryTickets:
         for key in old:
             del self._tables.invocations[key]
         return len(old)
+
+    async def unread_slas(self, queue: QueueRow, limit: int) -> list[int]:
+        held = [k.row.facts for i, k in self._tables.tickets.items() if self._tables.holds(queue, i)]
+        unread = [f for f in held if self._unread(f)]
+        return [f.id for f in sorted(unread, key=lambda f: (f.created_at, f.id))][:limit]
+
+    def _unread(self, facts: TicketFacts) -> bool:
+        known = self._tables.slas.get(facts.id)
+        return known is None or known[0] < facts.updated_at + SLA_SETTLES
+
+    async def put_slas(self, breaches: Mapping[int, datetime | None], at: datetime) -> None:
+        read = self._tables.slas | {ticket: (at, breach) for ticket, breach in breaches.items()}
+        kept = self._tables.tickets
+        self._tables.slas = {
+            i: sla for i, sla in read.items() if i in kept and kept[i].row.routing in ("waiting", "offered")
+        }
 
     async def one(self, ticket: int) -> TicketRow | None:
         kept = self._tables.tickets.get(ticket)

@@ -55,10 +55,12 @@ async def read_snapshot(
 
     directory = SqlDirectory(connection, account.account)
     limit = f" LIMIT {int(queue.scan_limit)}" if queue.scan_limit else ""
+    order = "s.breach_at NULLS LAST, t.created_at" if queue.use_sla else "t.created_at"
     waiting = await run(
-        "SELECT ticket, created_at, group_id, priority, dedicated, entered_at FROM tickets t WHERE account = :account "  # noqa: S608 - constants and numbers
-        "AND routing = 'waiting' AND (CAST(:ticket AS bigint) IS NULL OR ticket = :ticket) "
-        f"AND {held(queue, await directory.queues())} ORDER BY created_at, ticket{limit}",
+        "SELECT t.ticket, t.created_at, t.group_id, t.priority, t.dedicated, t.entered_at, s.breach_at FROM tickets t "  # noqa: S608 - constants and numbers
+        "LEFT JOIN ticket_slas s ON s.account = t.account AND s.ticket = t.ticket WHERE t.account = :account "
+        "AND t.routing = 'waiting' AND (CAST(:ticket AS bigint) IS NULL OR t.ticket = :ticket) "
+        f"AND {held(queue, await directory.queues())} ORDER BY {order}, t.ticket{limit}",
         ticket=ticket,
     )
     declined = {r.ticket: frozenset(r.agents) for r in await run(_DECLINED)}
@@ -68,6 +70,7 @@ async def read_snapshot(
             r.created_at,
             r.group_id,
             r.priority,
+            next_breach_at=r.breach_at if queue.use_sla else None,
             declined=declined.get(r.ticket, frozenset()),
             dedicated=r.dedicated,
             entered_at=r.entered_at,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from libs.kernel.ids import AccountId
 from services.assignment.adapters.sql.directory import SqlDirectory
 from services.assignment.adapters.sql.holding import held
 from services.assignment.adapters.sql.offers import WITHDRAW
-from services.assignment.app.rows import PARKED, QueueRow, TicketRow
+from services.assignment.app.rows import PARKED, SLA_SETTLES, QueueRow, TicketRow
 from services.assignment.domain.rotation import TURN
 from services.assignment.domain.webhook import TicketFacts
 
@@ -133,6 +133,32 @@ class SqlTickets:
             "UPDATE tickets SET dedicated = :agent WHERE account = :account AND ticket = :ticket",
             ticket=ticket,
             agent=agent,
+        )
+
+    async def unread_slas(self, queue: QueueRow, limit: int) -> list[int]:
+        queues = await SqlDirectory(self._connection, self._account).queues()
+        rows = await self._run(
+            "SELECT t.ticket FROM tickets t LEFT JOIN ticket_slas s USING (account, ticket) "  # noqa: S608 - constants and numbers
+            "WHERE t.account = :account AND t.routing = 'waiting' "
+            "AND (s.read_at IS NULL OR s.read_at < t.updated_at + :settles) "
+            f"AND {held(queue, queues)} ORDER BY t.created_at, t.ticket LIMIT :limit",
+            settles=SLA_SETTLES,
+            limit=limit,
+        )
+        return [r.ticket for r in rows]
+
+    async def put_slas(self, breaches: Mapping[int, datetime | None], at: datetime) -> None:
+        await self._run(
+            "INSERT INTO ticket_slas (account, ticket, read_at, breach_at) SELECT :account, v.t, :at, v.b "
+            "FROM unnest(CAST(:tickets AS bigint[]), CAST(:breaches AS timestamptz[])) AS v(t, b) ORDER BY v.t "
+            "ON CONFLICT (account, ticket) DO UPDATE SET read_at = excluded.read_at, breach_at = excluded.breach_at",
+            tickets=list(breaches),
+            breaches=list(breaches.values()),
+            at=at,
+        )
+        await self._run(
+            "DELETE FROM ticket_slas s WHERE account = :account AND NOT EXISTS (SELECT 1 FROM tickets t "
+            "WHERE t.account = s.account AND t.ticket = s.ticket AND t.routing IN ('waiting', 'offered'))"
         )
 
     async def one(self, ticket: int) -> TicketRow | None:

@@ -6,10 +6,11 @@ from libs.kernel.ids import AccountId
 from services.assignment.adapters.memory.store import MemoryStore
 from services.assignment.app.ports import Store
 from services.assignment.tests.offers_conformance import OffersConformance
+from services.assignment.tests.rules_conformance import RulesConformance
 from services.assignment.tests.store_conformance import StoreConformance
 
 
-class TestMemoryStore(StoreConformance, OffersConformance):
+class TestMemoryStore(StoreConformance, OffersConformance, RulesConformance):
     """The suite, in memory."""
 
     @pytest.fixture
