@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from libs.zendesk.answers import Json, shaped
@@ -74,14 +74,19 @@ class ExportPage(Generic[T]):
     end_of_stream: bool
 
 
-class Export(Generic[T]):
-    """A stream that Zendesk exports by cursor.
+_Row: TypeAlias = tuple[str, int, Json]
+"""Id, second of its change, and the row itself."""
+
+
+class _Stream(Generic[T]):
+    """What both kinds of streams have in common.
 
     Args:
         template: e.g. `incremental/tickets/cursor`.
         member: under which the rows stand.
         read: makes what we keep of a row.
         settled: whether Zendesk itself hides the last minute.
+        params: further query.
     """
 
     def __init__(
@@ -100,6 +105,29 @@ class Export(Generic[T]):
         self._read = read
         self._settled = settled
         self._params = dict(params or {})
+
+    async def _get(self, position: Params) -> Json:
+        return await self._transport.call("GET", self._template, params={**self._params, **position})
+
+    def _rows(self, checkpoint: Checkpoint, answer: Json, now: int) -> tuple[list[_Row], list[_Row], bool]:
+        """Return the rows of a page that may be given, those of them that were not given yet, and whether that
+        is the page to its end."""
+        rows = [(str(row["id"]), _second(row), row) for row in answer[self._member]]
+        horizon = None if self._settled else now - HIDDEN_SECONDS
+        ripe = [(i, at, row) for i, at, row in rows if horizon is None or at < horizon]
+        news = [
+            (i, at, row)
+            for i, at, row in ripe
+            if (i, at) not in checkpoint.given and not _before(row, checkpoint.time)
+        ]
+        return ripe, news, len(ripe) == len(rows)
+
+    def _now(self) -> int:
+        return int(self._transport.clock.now().timestamp())
+
+
+class Export(_Stream[T]):
+    """A stream that Zendesk exports by cursor."""
 
     async def pages(self, checkpoint: Checkpoint) -> AsyncIterator[ExportPage[T]]:
         """Yield pages until the end of the stream."""
@@ -124,26 +152,16 @@ class Export(Generic[T]):
                     raise  # where to begin is not known
                 checkpoint = replace(checkpoint, cursor="")
         if not checkpoint.cursor:
-            latest = int(self._now()) - _EARLIEST_SECONDS
+            latest = self._now() - _EARLIEST_SECONDS
             answer = await self._get({"start_time": min(checkpoint.time, latest)})
         return shaped(f"GET {self._template}", lambda: self._page(checkpoint, answer))
 
-    async def _get(self, position: Params) -> Json:
-        return await self._transport.call("GET", self._template, params={**self._params, **position})
-
     def _page(self, checkpoint: Checkpoint, answer: Json) -> ExportPage[T]:
-        rows = [(str(row["id"]), _second(row), row) for row in answer[self._member]]
-        horizon = None if self._settled else int(self._now()) - HIDDEN_SECONDS
-        ripe = [(i, at, row) for i, at, row in rows if horizon is None or at < horizon]
-        news = [
-            (i, at, row)
-            for i, at, row in ripe
-            if (i, at) not in checkpoint.given and not _before(row, checkpoint.time)
-        ]
+        ripe, news, whole = self._rows(checkpoint, answer, self._now())
         time = max([checkpoint.time, *(at for _, at, _ in ripe)])
         made = tuple(self._read(row) for _, _, row in news)
         ended = bool(answer.get("end_of_stream"))
-        if len(ripe) < len(rows):  # the page is not given to its end: it is read again later
+        if not whole:  # the page is not given to its end: it is read again later
             kept = replace(checkpoint, time=time, given=checkpoint.given | {(i, at) for i, at, _ in news})
             return ExportPage(made, kept, True)
         cursor = str(answer.get("after_cursor") or checkpoint.cursor)
@@ -151,9 +169,6 @@ class Export(Generic[T]):
             raise ZendeskUnavailableError(f"GET {self._template}", 200, "CursorStandsStill", done=None)
         given = {(i, at) for i, at in (*checkpoint.given, *((i, at) for i, at, _ in ripe)) if at == time}
         return ExportPage(made, Checkpoint(cursor, time, frozenset(given)), ended)
-
-    def _now(self) -> float:
-        return self._transport.clock.now().timestamp()
 
 
 def _second(row: Json) -> int:
@@ -174,33 +189,8 @@ def cursor_of(url: object) -> str:
     return parse_qs(urlsplit(url).query).get("cursor", [""])[0] if isinstance(url, str) else ""
 
 
-class TimedExport(Generic[T]):
-    """A stream that Zendesk exports by time alone: a page ends within a second, which the next page repeats.
-
-    Args:
-        template: e.g. `incremental/organizations`.
-        member: under which the rows stand.
-        read: makes what we keep of a row.
-        settled: whether Zendesk itself hides the last minute.
-        params: further query.
-    """
-
-    def __init__(
-        self,
-        transport: Transport,
-        template: str,
-        member: str,
-        read: Callable[[Json], T],
-        *,
-        settled: bool,
-        params: Params | None = None,
-    ) -> None:
-        self._transport = transport
-        self._template = template
-        self._member = member
-        self._read = read
-        self._settled = settled
-        self._params = dict(params or {})
+class TimedExport(_Stream[T]):
+    """A stream that Zendesk exports by time alone: a page ends within a second, which the next page repeats."""
 
     async def page(self, checkpoint: Checkpoint) -> ExportPage[T]:
         """Fetch the page after a checkpoint; its cursor is not looked at.
@@ -208,7 +198,7 @@ class TimedExport(Generic[T]):
         Raises:
             ZendeskError: as `Transport.call`.
         """
-        now = int(self._transport.clock.now().timestamp())
+        now = self._now()
         start = min(checkpoint.time, now - _EARLIEST_SECONDS)
         while True:
             page, following = await self._fetch(checkpoint, start, now)
@@ -219,23 +209,15 @@ class TimedExport(Generic[T]):
             start, checkpoint = following, page.checkpoint  # all of it was given before
 
     async def _fetch(self, checkpoint: Checkpoint, start: int, now: int) -> tuple[ExportPage[T], int]:
-        params = {**self._params, "start_time": start}
-        answer = await self._transport.call("GET", self._template, params=params)
+        answer = await self._get({"start_time": start})
         return shaped(f"GET {self._template}", lambda: self._page(checkpoint, answer, now))
 
     def _page(self, checkpoint: Checkpoint, answer: Json, now: int) -> tuple[ExportPage[T], int]:
-        rows = [(str(row["id"]), _second(row), row) for row in answer[self._member]]
-        horizon = None if self._settled else now - HIDDEN_SECONDS
-        ripe = [(i, at, row) for i, at, row in rows if horizon is None or at < horizon]
-        news = [
-            (i, at, row)
-            for i, at, row in ripe
-            if (i, at) not in checkpoint.given and not _before(row, checkpoint.time)
-        ]
-        whole, told = len(ripe) == len(rows), int(answer.get("end_time") or 0)
+        ripe, news, whole = self._rows(checkpoint, answer, now)
+        told = int(answer.get("end_time") or 0)
         last = max([checkpoint.time, *(at for _, at, _ in ripe)])
         time = max(last, told) if whole else last
         given = {(i, at) for i, at in (*checkpoint.given, *((i, at) for i, at, _ in ripe)) if at == time}
-        ended = bool(answer.get("end_of_stream")) or not whole or not rows
+        ended = bool(answer.get("end_of_stream")) or not whole or not ripe
         made = tuple(self._read(row) for _, _, row in news)
         return ExportPage(made, Checkpoint("", time, frozenset(given)), ended), told

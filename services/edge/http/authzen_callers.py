@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from starlette.requests import Request
 from libs.clients.context_tokens import Metadata
 from libs.kernel.errors import PermissionDeniedError, UnauthenticatedError
 from libs.kernel.ids import AccountId
+from services.edge.http.entries import read_entries
 from services.edge.http.suite import SESSION_HEADER, suite_of
 
 _NAME = re.compile(r"[0-9a-z-]{1,63}")
@@ -63,15 +63,7 @@ def read_enforcement_points(path: Path | None) -> list[EnforcementPoint]:
     Raises:
         ValueError: it cannot be read; the message names the entry, never a hash.
     """
-    if path is None:
-        return []
-    try:
-        entries = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"`{path}` cannot be read: {error}") from None
-    if not isinstance(entries, list):
-        raise ValueError(f"`{path}` holds no JSON array")
-    found = [_point(entry, f"`{path}`, entry {place}") for place, entry in enumerate(entries)]
+    found = read_entries(path, _point)
     if len({point.key_hash for point in found}) != len(found):
         raise ValueError(f"`{path}`: two entries have the same key")
     return found

@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 from starlette.requests import Request
 
 from libs.kernel.ids import AccountId
+from services.edge.http.entries import read_entries
 
 RIGHTS = frozenset({"introspect", "revoke"})
 METHODS = ("client_secret_basic", "client_secret_post")
@@ -62,15 +62,7 @@ def read_oauth_clients(path: Path | None) -> dict[str, OAuthClient]:
     Raises:
         ValueError: it cannot be read; the message names the entry, never a hash.
     """
-    if path is None:
-        return {}
-    try:
-        entries = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"`{path}` cannot be read: {error}") from None
-    if not isinstance(entries, list):
-        raise ValueError(f"`{path}` holds no JSON array")
-    found = [_client(entry, f"`{path}`, entry {place}") for place, entry in enumerate(entries)]
+    found = read_entries(path, _client)
     if len({client.client_id for client in found}) != len(found):
         raise ValueError(f"`{path}`: two entries have the same client_id")
     return {client.client_id: client for client in found}

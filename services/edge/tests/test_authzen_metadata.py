@@ -76,6 +76,7 @@ def test_enforcement_points_are_read(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("{", "cannot be read"),
+        ('[{"account": "acc-1", "account": "acc-2"}]', "a member name stands twice"),
         ("{}", "no JSON array"),
         ("[1]", "entry 0"),
         (json.dumps([entry(), entry(key="x")]), "entry 1"),
