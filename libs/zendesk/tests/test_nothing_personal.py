@@ -127,6 +127,7 @@ Call = Callable[[ZendeskClient], Awaitable[Any]]
 CALLS: dict[str, Call] = {
     "tickets.show": lambda c: c.tickets.show(7, fields=[FIELD]),
     "tickets.show_many": lambda c: c.tickets.show_many([7]),
+    "tickets.breaches": lambda c: c.tickets.breaches([7]),
     "tickets.requested": lambda c: c.tickets.requested(3),
     "tickets.of_view": lambda c: c.tickets.of_view(1),
     "tickets.changed": lambda c: c.tickets.changed(Checkpoint(time=1)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
@@ -176,6 +176,17 @@ async def test_business_hours_and_holidays(zendesk: Zendesk) -> None:
     for schedule in await admin.schedules.all():
         assert schedule.time_zone
         await admin.schedules.holidays(schedule.id)
+
+
+async def test_the_next_breach_of_tickets(zendesk: Zendesk) -> None:
+    admin = await zendesk.client()
+    at = datetime(2030, 1, 1, 9, tzinfo=UTC)
+    running = {"breach_at": at.isoformat(), "stage": "active", "metric": "next_reply_time", "hours": 1}
+    first, second, third = await zendesk.tickets({"slas": {"policy_metrics": [running]}}, {}, {})
+
+    # The simulator shows no SLAs in a list of ids, so each is asked for alone.
+    assert await admin.tickets.breaches([first, second, third], alone=2) == {first: at, second: None}
+    assert await zendesk.asked("GET tickets/{id:int}") == 2
 
 
 async def test_webhooks_their_secret_and_triggers(zendesk: Zendesk) -> None:
