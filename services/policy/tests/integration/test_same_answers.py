@@ -20,7 +20,7 @@ from services.policy.tests.world import World
 
 pytestmark = pytest.mark.integration
 _ACCOUNTS = itertools.count(1)
-STEPS = 7
+STEPS = 10
 
 
 def worlds(database: Database) -> dict[str, World]:
@@ -63,5 +63,5 @@ async def test_every_store_and_size_answers_alike_now_and_of_the_past(database: 
         for name, world in stores.items():
             found = await answers(world, Freshness(exact=revision), samples)
             assert (name, revision, found) == (name, revision, expected)
-    assert len({str(expected["check"]) for _, expected in kept.values()}) > 3, "the worlds do change"
+    assert len({str(expected["check"]) for _, expected in kept.values()}) > 2, "the worlds do change"
     assert any(allowed for _, expected in kept.values() for allowed, _, _ in expected["check"])
