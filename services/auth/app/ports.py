@@ -202,7 +202,7 @@ class Sealer(Protocol):
     async def open(
         self, account: str, purpose: str, table: str, column: str, row: str, sealed: bytes
     ) -> bytes:
-        """Decrypt a value of that place."""
+        """Decrypt a value of that place; raises InvalidCiphertextError."""
         ...
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from libs.kernel.ids import AccountId
+from services.auth.app.ports import Sealer
 
 
 class DataKey(Protocol):
@@ -37,20 +38,8 @@ class DataKeys(Protocol):
         ...
 
 
-class Vault(Protocol):
+class Vault(Sealer, Protocol):
     """Envelope encryption with what a keeper of keys does beside sealing and opening."""
-
-    async def seal(
-        self, account: str, purpose: str, table: str, column: str, row: str, plaintext: bytes
-    ) -> bytes:
-        """Encrypt a value, bound to its place."""
-        ...
-
-    async def open(
-        self, account: str, purpose: str, table: str, column: str, row: str, ciphertext: bytes
-    ) -> bytes:
-        """Decrypt a value of that place; raises InvalidCiphertextError."""
-        ...
 
     async def rewrap_all(self) -> int:
         """Wrap every data key under the present key-encryption key; return how many changed."""
