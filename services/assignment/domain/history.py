@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -54,13 +54,15 @@ class History:
     Attributes:
         end: tickets that still wait then have waited until then.
         recorded: what was done with tickets then.
+        credits: turns owed at the start, by queue and agent.
     """
 
     start: datetime
     end: datetime
     arrivals: Sequence[Arrival]
     changes: Sequence[Change]
-    recorded: dict[TicketId, Given] = field(default_factory=dict)
+    recorded: Mapping[TicketId, Given] = field(default_factory=dict)
+    credits: Mapping[str, Mapping[AgentId, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

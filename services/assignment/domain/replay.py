@@ -133,7 +133,7 @@ class Replay:
                     assigned_12h=agent.assigned_12h + sum(recent.values()),
                     assigned_12h_queue=agent.assigned_12h_queue + recent.get(queue, 0),
                     assigned_run=self._batch.get(agent.id, 0),
-                    credit=member.credit if member else agent.credit,
+                    credit=member.credit if member else self.history.credits.get(queue, {}).get(agent.id, 0),
                     last_assigned_at=member.last if member else agent.last_assigned_at,
                 )
             )

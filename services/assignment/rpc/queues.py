@@ -30,7 +30,7 @@ class QueueMethods(Methods):
         require_admin()
         now, given = self._use.clock.now(), request.queue
         queue_id = f"que-{request.request_id}" if request.request_id else self._use.ids.new("que")
-        row = _queue_of(
+        row = queue_of(
             given, QueueRow(queue_id, "", "scheduled", 0, "round_robin", 0, now, now), _QUEUE_FIELDS
         )
         body = messages.CreateQueueRequest(parent=request.parent, queue=given)
@@ -75,7 +75,7 @@ class QueueMethods(Methods):
             account,
             last(given.name),
             given.etag,
-            lambda row: _queue_of(given, row, paths),
+            lambda row: queue_of(given, row, paths),
             validate_only=request.validate_only,
         )
         return messages.UpdateQueueResponse(queue=queue_message(account_name(account), changed))
@@ -155,7 +155,7 @@ _QUEUE_FIELDS = (
 )
 
 
-def _queue_of(given: resources.Queue, row: QueueRow, paths: Any) -> QueueRow:
+def queue_of(given: resources.Queue, row: QueueRow, paths: Any) -> QueueRow:
     """Return a queue with the named fields of a message; fields that only the server writes are ignored."""
     values: dict[str, Any] = {}
     options: dict[str, Any] = {}
