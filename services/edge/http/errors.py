@@ -41,6 +41,8 @@ _BY_KIND = {
     ErrorKind.UNAVAILABLE: 503,
     ErrorKind.TOO_LATE: 504,
 }
+UNAVAILABLE_SECONDS = 1.0
+"""Told with a 503 that names no time: Zendesk sends a webhook again only then (facts: zendesk, webhooks)."""
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -69,6 +71,8 @@ def problem(
     if fields:
         body["fields"] = fields
     headers = {"cache-control": "no-store"}
+    if status == 503 and retry_after_seconds is None:
+        retry_after_seconds = UNAVAILABLE_SECONDS
     if retry_after_seconds is not None:
         headers["retry-after"] = str(max(1, round(retry_after_seconds + 0.5)))
     if status == 401:
