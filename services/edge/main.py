@@ -19,6 +19,7 @@ from libs.kernel.errors import DependencyUnavailableError
 from libs.rpc.pages import PageTokens
 from libs.rpc.tls import TlsFiles
 from libs.service.http import HttpPortTakenError, bind, serve_http
+from libs.service.supervise import supervise
 from libs.settings.clock import clock_from_environment
 from libs.settings.service import load_settings, print_help, print_settings
 from libs.telemetry.logs import configure_logs, get_logger
@@ -81,7 +82,8 @@ def build_app(settings: EdgeSettings) -> Starlette:
         )
         following = None
         if channels.known("auth"):  # else every call that needs it says so
-            following = asyncio.create_task(RevocationFollower(channels, revocations).follow())
+            follower = RevocationFollower(channels, revocations)
+            following = asyncio.create_task(supervise("revocations", follower.follow))
         yield
         if following is not None:
             following.cancel()

@@ -13,8 +13,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from libs.kernel.errors import FieldViolation, InvalidRequestError
+from services.edge.http.bodies import TooLargeError, read_bytes
 from services.edge.http.errors import answers_problems
-from services.edge.http.strict_json import BadJsonError, TooLargeError, parse, read_bytes
+from services.edge.http.strict_json import BadJsonError, parse
 from services.edge.http.suite import suite_of
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
 from setlist.assignment.v1 import assignment_service_pb2 as messages

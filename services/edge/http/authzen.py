@@ -21,8 +21,9 @@ from services.edge.http.authzen_evaluation import evaluation, evaluations
 from services.edge.http.authzen_metadata import ENDPOINTS, WELL_KNOWN, metadata
 from services.edge.http.authzen_search import search_action, search_resource, search_subject
 from services.edge.http.authzen_setup import MAXIMUM_DEPTH, authzen_of
+from services.edge.http.bodies import TooLargeError, read_bytes
 from services.edge.http.errors import Handler
-from services.edge.http.strict_json import BadJsonError, TooLargeError, parse, read_bytes
+from services.edge.http.strict_json import BadJsonError, parse
 
 REQUEST_ID = "x-request-id"
 Answering = Callable[[Request, Asker, Json], Awaitable[dict[str, Any]]]

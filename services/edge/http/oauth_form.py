@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from services.edge.http.bodies import TooLargeError, read_bytes
 from services.edge.http.oauth_clients import OAuthError
 
 MAXIMUM_BYTES = 16 * 1024
@@ -21,11 +22,10 @@ async def read_form(request: Request) -> dict[str, str]:
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _TYPE:
         raise OAuthError("invalid_request", f"the body must be {_TYPE}")
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAXIMUM_BYTES:
-            raise OAuthError("invalid_request", "the body is too large", 413)
+    try:
+        body = await read_bytes(request, MAXIMUM_BYTES)
+    except TooLargeError:
+        raise OAuthError("invalid_request", "the body is too large", 413) from None
     try:
         pairs = parse_qsl(
             body.decode("ascii"),

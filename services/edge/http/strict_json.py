@@ -1,11 +1,9 @@
-"""The one way JSON bodies are read: bounded, and only what every parser reads alike (I-JSON, RFC 7493)."""
+"""The one way JSON is read: bounded, and only what every parser reads alike (I-JSON, RFC 7493)."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
-
-from starlette.requests import Request
 
 from libs.kernel.strict_json import finite, has_lone_surrogate, no_constant, unique_members
 
@@ -13,29 +11,8 @@ MAXIMUM_DIGITS = 309
 """Of an integer: more than a double can hold."""
 
 
-class TooLargeError(Exception):
-    """The body is larger than what is taken."""
-
-
 class BadJsonError(Exception):
     """The body is no JSON that every parser reads alike; the message says why, without the body's text."""
-
-
-async def read_bytes(request: Request, maximum: int) -> bytes:
-    """Return a body; what is too large is not read to its end.
-
-    Args:
-        maximum: bytes.
-
-    Raises:
-        TooLargeError: it is larger.
-    """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > maximum:
-            raise TooLargeError
-    return bytes(body)
 
 
 def parse(raw: bytes, maximum_depth: int, *, drop_nulls: bool = False) -> Any:

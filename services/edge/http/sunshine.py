@@ -17,8 +17,9 @@ from starlette.routing import Route
 
 from libs.kernel.errors import DependencyUnavailableError, UnauthenticatedError
 from services.edge.http.any_method import AnyMethod
+from services.edge.http.bodies import TooLargeError, read_bytes
 from services.edge.http.etags import BadConditionError, Condition, condition
-from services.edge.http.strict_json import BadJsonError, TooLargeError, parse, read_bytes
+from services.edge.http.strict_json import BadJsonError, parse
 from services.edge.http.suite import Acting, Suite, suite_of
 from services.edge.http.sunshine_errors import (
     RefusedError,

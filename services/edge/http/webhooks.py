@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from libs.kernel.errors import NotFoundError
 from libs.kernel.ids import AccountId
+from services.edge.http.bodies import TooLargeError, read_bytes
 from services.edge.http.errors import answers_problems, problem
 from services.edge.http.suite import suite_of
 from services.edge.http.webhook_headers import MAXIMUM_BODY_BYTES, read_webhook_headers
@@ -26,11 +27,10 @@ async def ingest(request: Request) -> Response:
         raise NotFoundError("no such account")
     suite = suite_of(request)
     headers = read_webhook_headers(request.headers, suite.clock.now())
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAXIMUM_BODY_BYTES:
-            return problem(413, "INVALID_REQUEST", f"the body is larger than {MAXIMUM_BODY_BYTES} bytes")
+    try:
+        body = await read_bytes(request, MAXIMUM_BODY_BYTES)
+    except TooLargeError:
+        return problem(413, "INVALID_REQUEST", f"the body is larger than {MAXIMUM_BODY_BYTES} bytes")
     acting = await suite.job(AccountId(account), "assignment")
     taken = await suite.assignment.IngestWebhook(
         messages.IngestWebhookRequest(

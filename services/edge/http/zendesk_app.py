@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from libs.kernel.errors import InvalidRequestError, UnauthenticatedError
 from libs.telemetry.logs import get_logger
+from services.edge.http.bodies import TooLargeError, read_bytes
 from services.edge.http.errors import answers_problems
 from services.edge.http.suite import SESSION_HEADER, suite_of
 from services.edge.pages.render import embedded_json, page
@@ -35,13 +36,10 @@ async def _signed_url(request: Request) -> str:
     """Return the form's `token`, empty when there is none.
 
     Raises:
-        ValueError: the form is larger than a signed URL can be, or no form.
+        TooLargeError: the form is larger than a signed URL can be.
+        ValueError: it is no form.
     """
-    body = bytearray()
-    async for part in request.stream():  # what the length says need not be true
-        body += part
-        if len(body) > MAXIMUM_FORM_BYTES:
-            raise ValueError("the form is too large")
+    body = await read_bytes(request, MAXIMUM_FORM_BYTES)
     return parse_qs(body.decode("ascii"), max_num_fields=20).get("token", [""])[0]
 
 
@@ -49,10 +47,12 @@ async def open_app(request: Request) -> Response:
     """Zendesk posts the signed URL here, into the app's iframe."""
     try:
         token = await _signed_url(request)
-    except ValueError:
+    except TooLargeError:
         return page(
             "message.html", status=413, heading="Too large", text="The request is too large.", outcome=None
         )
+    except ValueError:
+        token = ""
     origin = request.query_params.get("origin", "")
     if not token:
         return _refused("This page opens inside Zendesk only.", 400)

@@ -97,6 +97,8 @@ async def test_the_page_opens_inside_zendesk_only(edge: httpx2.AsyncClient) -> N
     assert "frame-ancestors 'none'" in policy
     assert answer.headers["cache-control"] == "no-store"
     assert (await edge.post("/zendesk/app", content=b"token=" + b"x" * 20_000)).status_code == 413
+    for no_form in (b"token=\xff", b"token=" + "é".encode(), b"&".join([b"a=1"] * 50)):
+        assert (await edge.post("/zendesk/app", content=no_form)).status_code == 400
 
 
 async def test_a_popup_without_a_ticket_ends_with_a_sentence(edge: httpx2.AsyncClient) -> None:
