@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Self, TypeVar
 
 from immutables import Map, MapMutation
@@ -13,6 +13,8 @@ from libs.decision.rows import Change, ObjectRow, RelationshipRow, Row, TypeRow,
 from libs.decision.snapshot import EMPTY, NO_EDGES, Back, Edge, Forward, Snapshot, TypeKey, ends_at
 
 V = TypeVar("V")
+STEP = 2000
+"""Sources or targets that are finished at once: a few milliseconds."""
 
 
 class Builder:
@@ -67,29 +69,48 @@ class Builder:
 
     def finish(self, revision: int) -> Snapshot:
         """Return the snapshot; the builder is of no use afterwards."""
+        steps = self.finishing(revision)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                snapshot: Snapshot = done.value
+                return snapshot
+
+    def finishing(self, revision: int) -> Generator[None, None, Snapshot]:
+        """Return the snapshot as `finish` does, with pauses: of a large account it takes seconds."""
         base = self._base
+        forward, back = {}, {}
+        for kind in self._forward:
+            forward[kind] = yield from self._finish_forward(kind)
+        for kind in self._back:
+            back[kind] = yield from self._finish_back(kind)
         return Snapshot(
             revision,
             self._types,
             self._users.finish(),
             _over(base.objects, {key: records.finish() for key, records in self._objects.items()}),
-            _over(base.forward, {kind: self._finish_forward(kind) for kind in self._forward}),
-            _over(base.back, {kind: self._finish_back(kind) for kind in self._back}),
+            _over(base.forward, forward),
+            _over(base.back, back),
             self._edges,
         )
 
-    def _finish_forward(self, kind: str) -> Forward:
+    def _finish_forward(self, kind: str) -> Generator[None, None, Forward]:
         forward = self._base.forward.get(kind, Map()).mutate()
-        for source, touched in self._forward[kind].items():
+        for count, (source, touched) in enumerate(self._forward[kind].items(), 1):
+            if count % STEP == 0:
+                yield
             if targets := touched.finish():
                 forward[source] = targets
             else:
                 forward.pop(source, None)
         return forward.finish()
 
-    def _finish_back(self, kind: str) -> Back:
+    def _finish_back(self, kind: str) -> Generator[None, None, Back]:
         back = self._base.back.get(kind, Map()).mutate()
-        for target, sources in self._back[kind].items():
+        for count, (target, sources) in enumerate(self._back[kind].items(), 1):
+            if count % STEP == 0:
+                yield
             if sources:
                 back[target] = tuple(sources)
             else:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from libs.decision.build import Builder
+from libs.decision.build import STEP, Builder
 from libs.decision.decide import decide
 from libs.decision.rows import Change, ObjectRow, RelationshipRow, Row, User
 from libs.decision.snapshot import EMPTY, Snapshot
@@ -215,3 +215,20 @@ def test_a_name_with_a_kind_in_front_means_that_kind_only() -> None:
         "gone",
         "gone",
     ]
+
+
+def test_a_large_account_is_finished_with_pauses_and_is_the_same() -> None:
+    rows = [RelationshipRow(f"rel-{n}", "k", f"zen:user:{n}", f"p{n}", T0) for n in range(2 * STEP + 1)]
+    at_once, paused = Builder(), Builder()
+    for row in rows:
+        at_once.put(row)
+        paused.put(row)
+
+    steps, pauses = paused.finishing(1), 0
+    with pytest.raises(StopIteration) as done:
+        while True:
+            next(steps)
+            pauses += 1
+
+    assert pauses == 4, "two forward, two back"
+    assert _indexes(done.value.value) == _indexes(at_once.finish(1))

@@ -4,6 +4,7 @@ memory, and for the past. What is decided on it is what would be decided on the 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
@@ -41,7 +42,14 @@ async def whole(tx: Reading, revision: int, at: int | None = None, *, lasting: b
     async for rows in tx.every_relationship(at=at):
         for row in rows:
             builder.put(replace(row, expires_at=None) if lasting and row.expires_at else row)
-    return builder.finish(revision)
+    steps = builder.finishing(revision)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            snapshot: Snapshot = done.value
+            return snapshot
+        await asyncio.sleep(0)  # checks of other accounts do not wait for this one
 
 
 class _Part:
