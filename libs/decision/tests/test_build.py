@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -224,11 +225,12 @@ def test_a_large_account_is_finished_with_pauses_and_is_the_same() -> None:
         at_once.put(row)
         paused.put(row)
 
-    steps, pauses = paused.finishing(1), 0
-    with pytest.raises(StopIteration) as done:
-        while True:
-            next(steps)
-            pauses += 1
+    found: list[Snapshot] = []
+
+    def finishing() -> Generator[None, None, None]:
+        found.append((yield from paused.finishing(1)))
+
+    pauses = len(list(finishing()))
 
     assert pauses == 4, "two forward, two back"
-    assert _indexes(done.value.value) == _indexes(at_once.finish(1))
+    assert _indexes(found[0]) == _indexes(at_once.finish(1))
