@@ -36,6 +36,7 @@ from services.assignment.app.prefer import Prefer
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.route import Route
 from services.assignment.app.run_minute_job import RunMinuteJob
+from services.assignment.app.schedules import SyncSchedules
 from services.assignment.app.sync_account import SyncAccount
 from services.assignment.app.sync_skills import SyncSkills
 from services.assignment.app.update_agent_settings import UpdateAgentSettings
@@ -67,14 +68,14 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
     restricted = Restricted(store, PrivacyClient(parts.channels, parts.tokens), clock)
     route, write = Route(store, ids, restricted), WriteOutbox(store, zendesk)
     prefer = Prefer(store, zendesk, route, restricted, clock)
-    skills = SyncSkills(store, zendesk)
+    skills, schedules = SyncSkills(store, zendesk), SyncSchedules(store, zendesk, clock)
     kept = timedelta(days=settings.inputs_days)
-    job = RunMinuteJob(store, zendesk, route, prefer, skills, write, clock, kept)
+    job = RunMinuteJob(store, zendesk, route, prefer, skills, schedules, write, clock, kept)
     bell = Bell()
     release = ReleaseAgentTickets(store, clock, ids, wake)
     use = UseCases(
         sync=SyncAccount(
-            store, zendesk, AuthInstallations(parts.channels), policy, sealer, skills, clock, ids
+            store, zendesk, AuthInstallations(parts.channels), policy, sealer, skills, schedules, clock, ids
         ),
         ingest=IngestWebhook(store, sealer, route, prefer, clock, wake),
         minute_job=job,
@@ -111,7 +112,7 @@ DEFINITION = ServiceDefinition(
     name="assignment",
     settings_type=AssignmentSettings,
     migrations="services.assignment.migrations",
-    minimum_revision="0008",
+    minimum_revision="0009",
     peers=PEERS,
     build=build,
 )

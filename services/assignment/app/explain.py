@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from libs.crypto.chain import GENESIS, chain_hash
 from libs.kernel.clock import Clock
 from libs.kernel.errors import NotFoundError
 from libs.kernel.ids import AccountId
+from services.assignment.app import schedules
 from services.assignment.app.chained import chained
 from services.assignment.app.ports import Store
 from services.assignment.app.route import Route
@@ -30,6 +31,7 @@ class Why:
     queue: str
     model: str
     snapshot: Snapshot
+    notes: Sequence[str] = ()
 
     @property
     def free_eligible_agent(self) -> bool:
@@ -39,7 +41,7 @@ class Why:
     @property
     def sentences(self) -> list[str]:
         """Why it waits and what would free it."""
-        found = sentences(self.decision) + about_skills(self.decision, self.snapshot)
+        found = [*sentences(self.decision), *self.notes, *about_skills(self.decision, self.snapshot)]
         return found + place(self.decision, self.snapshot)
 
 
@@ -98,11 +100,12 @@ class Explain:
             queue = await tx.tickets.holder(ticket)
             if queue is None:
                 raise QueueNotActiveError("no active queue holds the ticket")
-            snapshot = await self._route.look(tx, kept, queue, self._clock.now())
-        found = next((d for d in decide(snapshot).decisions if d.ticket == ticket), None)
-        if found is None:  # behind the queue's scan limit, or taken this very moment
-            raise missing
-        return Why(found, queue.id, queue.model, snapshot)
+            now = self._clock.now()
+            snapshot = await self._route.look(tx, kept, queue, now)
+            found = next((d for d in decide(snapshot).decisions if d.ticket == ticket), None)
+            if found is None:  # behind the queue's scan limit, or taken this very moment
+                raise missing
+            return Why(found, queue.id, queue.model, snapshot, await schedules.notes(tx, queue, found, now))
 
     async def verify_chain(self, account: AccountId) -> tuple[bool, int, int]:
         """Return whether the chain is intact, how many decisions were checked, and the first that does not fit."""

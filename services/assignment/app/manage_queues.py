@@ -10,6 +10,7 @@ from libs.kernel.errors import EtagMismatchError, FieldViolation, InvalidRequest
 from libs.kernel.ids import AccountId
 from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.rows import Account, DedicatedRow, QueueRow
+from services.assignment.app.schedules import require_usable
 from services.assignment.domain.errors import NotSyncedError
 
 _CREATE = "CreateQueue"
@@ -36,7 +37,8 @@ class ManageQueues:
 
         Raises:
             NotSyncedError: the account is unknown.
-            InvalidRequestError: the queue goes by skills, which the account does not use.
+            InvalidRequestError: it goes by skills, which the account does not use, or by a schedule that nobody can
+                go by.
             RequestIdReusedError: the request id came with another body before.
         """
         async with self._store.transaction(account) as tx:
@@ -47,6 +49,7 @@ class ManageQueues:
                 return await tx.directory.queue(answered.decode()) or queue
             if (known := await tx.directory.queue(queue.id)) is not None:
                 return known  # a repeat so late that its answer is forgotten
+            await require_usable(tx, queue.options.schedule, "schedule_id")
             if not validate_only:
                 await tx.directory.put_queue(queue)
                 await tx.requests.remember(account, request_id, _CREATE, body, queue.id.encode())
@@ -72,6 +75,8 @@ class ManageQueues:
             known = await self._locked(tx, account, queue_id, etag)
             changed = replace(change(known), version=known.version + 1, updated_at=self._clock.now())
             _require_skills(await self._account(tx), changed)
+            if changed.options.schedule != known.options.schedule:
+                await require_usable(tx, changed.options.schedule, "schedule_id")
             if not validate_only:
                 await tx.directory.put_queue(changed)
                 await self._raise_version(tx)

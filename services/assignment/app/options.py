@@ -16,10 +16,12 @@ class QueueOptions:
     Attributes:
         offer_seconds: how long an agent may think about a ticket; None = tickets are assigned at once.
         ageing_seconds: waiting time that makes up for one step of priority; None = priority goes first.
+        schedule: outside whose hours the queue rests; None = it never does.
     """
 
     offer_seconds: int | None = None
     ageing_seconds: int | None = None
+    schedule: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

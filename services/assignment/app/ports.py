@@ -25,6 +25,7 @@ from services.assignment.app.rows import (
     TicketRow,
     Write,
 )
+from services.assignment.domain.hours import Schedule
 from services.assignment.domain.model import Decision, Plan, Restrictions, Snapshot
 from services.assignment.domain.webhook import TicketFacts
 
@@ -351,6 +352,26 @@ class Outbox(Protocol):
         ...
 
 
+class Schedules(Protocol):
+    """Schedules, and which agents go by them."""
+
+    async def all(self) -> dict[int, Schedule]:
+        """Return the account's schedules by id."""
+        ...
+
+    async def replace(self, schedules: Sequence[Schedule]) -> None:
+        """Replace the account's schedules; who goes by which stays."""
+        ...
+
+    async def of_agents(self) -> dict[int, int]:
+        """Return the schedule of every agent who has one."""
+        ...
+
+    async def put_agent(self, agent: int, schedule: int | None) -> None:
+        """Let an agent go by a schedule, or by none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """One transaction on one account's rows."""
@@ -360,6 +381,7 @@ class Transaction:
     decisions: Decisions
     offers: Offers
     skills: Skills
+    schedules: Schedules
     outbox: Outbox
     requests: Requests
 

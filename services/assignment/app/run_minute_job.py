@@ -17,6 +17,7 @@ from services.assignment.app.prefer import Prefer
 from services.assignment.app.read_slas import ReadSlas
 from services.assignment.app.route import Route
 from services.assignment.app.rows import Account, QueueRow
+from services.assignment.app.schedules import SyncSchedules
 from services.assignment.app.sync_skills import SyncSkills
 from services.assignment.app.write_outbox import WriteOutbox
 from services.assignment.domain.errors import NotSyncedError
@@ -50,6 +51,7 @@ class RunMinuteJob:
         route: Route,
         prefer: Prefer,
         skills: SyncSkills,
+        schedules: SyncSchedules,
         write: WriteOutbox,
         clock: Clock,
         inputs_kept: timedelta = INPUTS_KEPT,
@@ -59,6 +61,7 @@ class RunMinuteJob:
         self._route = route
         self._prefer = prefer
         self._skills = skills
+        self._schedules = schedules
         self._write = write
         self._clock = clock
         self._inputs_kept = inputs_kept
@@ -74,6 +77,7 @@ class RunMinuteJob:
         if catch_up:
             await self._catch_up(account)
             await self._follow_skills(account)
+            await self._schedules.when_due(account)
         done = JobDone()
         async with self._store.transaction(account) as tx:
             queues = [q for q in await tx.directory.queues() if q.state == "active"]

@@ -10,6 +10,7 @@ from libs.zendesk.client import ZendeskClient
 from services.assignment.app.copies import agent_of
 from services.assignment.app.ports import Installations, Policy, Sealer, Store, Zendesk
 from services.assignment.app.rows import Account, QueueRow
+from services.assignment.app.schedules import SyncSchedules
 from services.assignment.app.sync_skills import SyncSkills
 from services.assignment.app.write_outbox import AUDIT_FIELDS
 from services.assignment.domain.webhook import BODY_TEMPLATE
@@ -45,6 +46,7 @@ class SyncAccount:
         policy: Policy,
         sealer: Sealer,
         skills: SyncSkills,
+        schedules: SyncSchedules,
         clock: Clock,
         ids: IdSource,
     ) -> None:
@@ -54,6 +56,7 @@ class SyncAccount:
         self._policy = policy
         self._sealer = sealer
         self._skills = skills
+        self._schedules = schedules
         self._clock = clock
         self._ids = ids
 
@@ -96,6 +99,7 @@ class SyncAccount:
             await tx.directory.put_views([v.id for v in views])
             if present is None:  # a new account; later nobody wants back what he deleted
                 await tx.directory.put_queue(self._default_queue())
+        await self._schedules(account)
         if kept.options.skills:
             await self._skills.whole(account)
         await self._policy.publish(account, agents)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from libs.kernel.errors import NotBuiltError, NotFoundError, PermissionDeniedError
+from libs.kernel.errors import NotFoundError, PermissionDeniedError
 from libs.kernel.ids import account_name, account_of
 from libs.rpc.identity import current_caller
+from services.assignment.app.schedules import require_usable
 from services.assignment.rpc.authority import require_admin, require_staff
 from services.assignment.rpc.mapping import (
     agent_message,
+    schedule_of,
 )
 from services.assignment.rpc.upstream import upstream
 from services.assignment.rpc.use_cases import Methods, last
@@ -42,8 +44,6 @@ class AgentMethods(Methods):
         self, request: messages.UpdateAgentLimitsRequest, context: Any
     ) -> messages.UpdateAgentLimitsResponse:
         require_admin()
-        if request.HasField("schedule_id"):
-            raise NotBuiltError("schedules of agents are not built yet: leave `schedule_id` out")
         account, user = account_of(request.name), int(last(request.name))
         async with self._use.store.transaction(account) as tx:
             row = await tx.directory.put_limits(
@@ -51,9 +51,16 @@ class AgentMethods(Methods):
                 request.inbox_limit if request.HasField("inbox_limit") else None,
                 request.daily_limit if request.HasField("daily_limit") else None,
             )
-        if row is None:
-            raise NotFoundError("no such agent", metadata={"name": request.name})
-        return messages.UpdateAgentLimitsResponse(agent=agent_message(account_name(account), row))
+            if row is None:
+                raise NotFoundError("no such agent", metadata={"name": request.name})
+            schedule = (await tx.schedules.of_agents()).get(user)
+            if request.HasField("schedule_id"):
+                schedule = schedule_of(request.schedule_id)
+                await require_usable(tx, schedule, "schedule_id")
+                await tx.schedules.put_agent(user, schedule)
+        return messages.UpdateAgentLimitsResponse(
+            agent=agent_message(account_name(account), row, schedule=schedule)
+        )
 
     async def SetStatuses(
         self, request: messages.SetStatusesRequest, context: Any
@@ -74,9 +81,11 @@ class AgentMethods(Methods):
         size, after, query = self._page(request)
         async with self._use.store.transaction(account_of(request.parent)) as tx:
             rows = await tx.directory.agents(after=after, limit=size + 1, inactive=request.show_inactive)
+            shifts = await tx.schedules.of_agents()
         shown, token = self._cut(rows, size, query, lambda r: r.user_id)
         return messages.ListAgentsResponse(
-            agents=[agent_message(request.parent, r) for r in shown], next_page_token=token
+            agents=[agent_message(request.parent, r, schedule=shifts.get(r.user_id)) for r in shown],
+            next_page_token=token,
         )
 
     async def GetAgent(self, request: messages.GetAgentRequest, context: Any) -> messages.GetAgentResponse:
@@ -85,7 +94,8 @@ class AgentMethods(Methods):
         async with self._use.store.transaction(account) as tx:
             row = await tx.directory.agent(int(last(request.name)))
             held = await tx.skills.of_agents([row.user_id]) if row else {}
+            shifts = await tx.schedules.of_agents()
         if row is None:
             raise NotFoundError("no such agent", metadata={"name": request.name})
-        message = agent_message(account_name(account), row, held.get(row.user_id))
+        message = agent_message(account_name(account), row, held.get(row.user_id), shifts.get(row.user_id))
         return messages.GetAgentResponse(agent=message)

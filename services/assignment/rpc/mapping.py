@@ -7,9 +7,13 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from libs.kernel.errors import FieldViolation, InvalidRequestError
 from services.assignment.app.rows import Account, AgentRow, DecisionRow, QueueRow, SummaryRow, TicketRow
 from services.assignment.rpc.options import put_options
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
+
+_DIGITS = 19
+"""Of a number that may be too large for PostgreSQL's bigint."""
 
 MODELS = {
     "round_robin": resources.ROUTING_MODEL_ROUND_ROBIN,
@@ -70,17 +74,38 @@ def queue_message(parent: str, row: QueueRow) -> resources.Queue:
         scan_limit=row.scan_limit,
         offer_seconds=row.options.offer_seconds,
         ageing_seconds=row.options.ageing_seconds,
+        schedule_id=str(row.options.schedule or ""),
         etag=str(row.version),
         create_time=timestamp(row.created_at),
         update_time=timestamp(row.updated_at),
     )
 
 
-def agent_message(parent: str, row: AgentRow, skills: Mapping[str, int] | None = None) -> resources.Agent:
+def schedule_of(text: str) -> int | None:
+    """Return the id of a schedule; empty = none.
+
+    Raises:
+        InvalidRequestError: it is no number.
+    """
+    if text and not (text.isascii() and text.isdigit() and len(text) < _DIGITS):
+        raise InvalidRequestError(
+            "the schedule cannot be used",
+            violations=[FieldViolation("schedule_id", f"`{text}` is not the id of a schedule in Zendesk")],
+        )
+    return int(text) if text else None
+
+
+def agent_message(
+    parent: str,
+    row: AgentRow,
+    skills: Mapping[str, int] | None = None,
+    schedule: int | None = None,
+) -> resources.Agent:
     """Return an agent as a message.
 
     Args:
         skills: levels by skill.
+        schedule: of his shifts.
     """
     held = sorted((skills or {}).items())
     return resources.Agent(
@@ -98,6 +123,7 @@ def agent_message(parent: str, row: AgentRow, skills: Mapping[str, int] | None =
         settings=resources.AgentSettings(rule_id=row.rule, manager=row.manager, autoplay=row.autoplay),
         active=row.active,
         skills=[resources.AgentSkill(skill_id=skill, level=level) for skill, level in held],
+        schedule_id=str(schedule or ""),
         etag=str(row.version),
     )
 

@@ -13,6 +13,7 @@ from services.assignment.rpc.mapping import (
     KIND_NAMES,
     MODEL_NAMES,
     queue_message,
+    schedule_of,
     settings_message,
 )
 from services.assignment.rpc.options import options_of
@@ -172,7 +173,9 @@ def queue_of(given: resources.Queue, row: QueueRow, paths: Any) -> QueueRow:
             values["agents"] = tuple(given.agent_ids)
         elif path in ("batch_size", "daily_limit", "scan_limit"):
             values[path] = getattr(given, path) if given.HasField(path) else None
-        elif path in ("schedule_id", "overflow_group_ids", "overflow_seconds") and path in _given(given):
+        elif path == "schedule_id":
+            options["schedule"] = schedule_of(given.schedule_id)
+        elif path in ("overflow_group_ids", "overflow_seconds") and path in _given(given):
             raise NotBuiltError(f"`{path}` is not built yet: leave it out")
         elif path in ("offer_seconds", "ageing_seconds"):
             options[path] = getattr(given, path) if given.HasField(path) else None

@@ -28,6 +28,7 @@ from services.assignment.app.restricted import Restricted
 from services.assignment.app.route import Route
 from services.assignment.app.rows import DecisionRow, QueueRow, TicketRow
 from services.assignment.app.run_minute_job import JobDone, RunMinuteJob
+from services.assignment.app.schedules import SyncSchedules
 from services.assignment.app.sync_account import SyncAccount
 from services.assignment.app.sync_skills import SyncSkills
 from services.assignment.app.update_agent_settings import UpdateAgentSettings
@@ -59,11 +60,22 @@ class House:
         self.route, self.write = Route(store, ids, self.restricted), WriteOutbox(store, zendesk)
         self.prefer = Prefer(store, zendesk, self.route, self.restricted, clock)
         self.skills = SyncSkills(store, zendesk)
+        self.schedules = SyncSchedules(store, zendesk, clock)
         self.sync = SyncAccount(
-            store, zendesk, self.installations, self.policy, self.sealer, self.skills, clock, ids
+            store,
+            zendesk,
+            self.installations,
+            self.policy,
+            self.sealer,
+            self.skills,
+            self.schedules,
+            clock,
+            ids,
         )
         self.ingest = IngestWebhook(store, self.sealer, self.route, self.prefer, clock, self.wake)
-        self.job = RunMinuteJob(store, zendesk, self.route, self.prefer, self.skills, self.write, clock)
+        self.job = RunMinuteJob(
+            store, zendesk, self.route, self.prefer, self.skills, self.schedules, self.write, clock
+        )
         self.next = AssignNext(store, self.route, self.write, clock, ids)
         self.settings = UpdateAgentSettings(store, zendesk, self.policy)
         self.queues = ManageQueues(store, clock)

@@ -1,12 +1,14 @@
-"""What every implementation of the port `Store` promises of SLA times."""
+"""What every implementation of the port `Store` promises of SLA times and schedules."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from libs.kernel.ids import AccountId
 from services.assignment.app.ports import Store
 from services.assignment.app.rows import QueueRow
+from services.assignment.domain.hours import Schedule
 from services.assignment.domain.model import Snapshot
 from services.assignment.tests.store_conformance import Q, facts, later, round_, seed
 
@@ -67,3 +69,23 @@ class RulesConformance:
         found = await seen(store, account)
 
         assert all(t.next_breach_at is None for t in found.tickets)
+
+    async def test_schedules_are_replaced_and_who_goes_by_which_stays(
+        self, store: Store, account: AccountId
+    ) -> None:
+        days = ((date(2026, 12, 25), date(2026, 12, 26)),)
+        first, second = Schedule(71, "Rome", ((540, 1020), (1980, 2460)), days), Schedule(72, "")
+        async with store.transaction(account) as tx:
+            assert (await tx.schedules.all(), await tx.schedules.of_agents()) == ({}, {})
+            await tx.schedules.replace([first, second])
+            await tx.schedules.put_agent(1, 71)
+            await tx.schedules.put_agent(2, 71)
+            await tx.schedules.put_agent(2, 72)
+            await tx.schedules.put_agent(3, None)
+        async with store.transaction(account) as tx:
+            assert await tx.schedules.all() == {71: first, 72: second}
+            await tx.schedules.replace([second])
+            await tx.schedules.put_agent(1, None)
+        async with store.transaction(account) as tx:
+            assert await tx.schedules.all() == {72: second}
+            assert await tx.schedules.of_agents() == {2: 72}

@@ -79,6 +79,7 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
         self.skips: list[tuple[int, str]] = []
         self.down = False
         self.lists_slas = True
+        self.schedules: dict[int, Json] = {}
         self.breaches: dict[int, datetime] = {}
 
     # what a test says
@@ -204,6 +205,27 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
                 return self._hook(method, parts, body)
         return self._ticket_answer(method, parts, query, body)
 
+    def _schedules(self, rest: list[str]) -> Json:
+        if rest:
+            holidays = self.schedules[int(rest[0])]["holidays"]
+            return {
+                "holidays": [
+                    {"id": n, "name": "", "start_date": first, "end_date": last}
+                    for n, (first, last) in enumerate(holidays, 1)
+                ]
+            }
+        return {"schedules": list(self.schedules.values())}
+
+    def schedule(self, schedule_id: int, zone: str, *intervals: tuple[int, int], **values: Any) -> None:
+        """Make a schedule; `holidays` = (first, last) dates."""
+        week = [{"start_time": start, "end_time": end} for start, end in intervals]
+        self.schedules[schedule_id] = {
+            "id": schedule_id,
+            "time_zone": zone,
+            "intervals": week,
+            "holidays": values.get("holidays", ()),
+        }
+
     def _ticket_answer(self, method: str, parts: list[str], query: dict[str, str], body: Json) -> Json:
         match method, *parts:
             case "GET", "tickets", "show_many":
@@ -213,6 +235,8 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
                 return {"tickets": [t | {"slas": self.slas(t["id"])} if slas else t for t in found]}
             case "GET", "tickets", ticket_id if query.get("include") == "slas":
                 return {"ticket": self.tickets[int(ticket_id)] | {"slas": self.slas(int(ticket_id))}}
+            case "GET", "business_hours", "schedules", *rest:
+                return self._schedules(rest)
             case "GET", "routing", *rest:
                 return self._routing(rest, query)
             case "GET", "incremental", "routing", "instance_values":

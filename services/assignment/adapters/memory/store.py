@@ -14,6 +14,7 @@ from services.assignment.adapters.memory.decisions import MemoryDecisions
 from services.assignment.adapters.memory.directory import MemoryDirectory
 from services.assignment.adapters.memory.offers import MemoryOffers
 from services.assignment.adapters.memory.outbox import MemoryOutbox
+from services.assignment.adapters.memory.schedules import MemorySchedules
 from services.assignment.adapters.memory.skills import MemorySkills
 from services.assignment.adapters.memory.tables import Tables
 from services.assignment.adapters.memory.tickets import MemoryTickets
@@ -52,6 +53,7 @@ class MemoryStore:
                 MemoryDecisions(work),
                 MemoryOffers(work),
                 MemorySkills(work),
+                MemorySchedules(work),
                 MemoryOutbox(work),
                 MemoryRequests(work.requests),
             )

@@ -20,6 +20,7 @@ from services.assignment.app.rows import (
     Write,
     before,
 )
+from services.assignment.domain.hours import Schedule
 
 ROUTABLE = ("new", "open")
 
@@ -82,6 +83,8 @@ class Tables:
     view_tickets: dict[int, frozenset[int]] = field(default_factory=dict)
     tickets: dict[int, KeptTicket] = field(default_factory=dict)
     slas: dict[int, tuple[datetime, datetime | None]] = field(default_factory=dict)
+    schedules: dict[int, Schedule] = field(default_factory=dict)
+    shifts: dict[int, int] = field(default_factory=dict)
     invocations: dict[str, datetime] = field(default_factory=dict)
     assignments: dict[str, KeptAssignment] = field(default_factory=dict)
     decisions: dict[str, DecisionRow] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from services.assignment.adapters.sql.decisions import SqlDecisions
 from services.assignment.adapters.sql.directory import SqlDirectory
 from services.assignment.adapters.sql.offers import SqlOffers
 from services.assignment.adapters.sql.outbox import SqlOutbox
+from services.assignment.adapters.sql.schedules import SqlSchedules
 from services.assignment.adapters.sql.skills import SqlSkills
 from services.assignment.adapters.sql.tickets import SqlTickets
 from services.assignment.app.ports import Transaction
@@ -38,6 +39,7 @@ class SqlStore:
                 SqlDecisions(connection, account),
                 SqlOffers(connection, account),
                 SqlSkills(connection, account),
+                SqlSchedules(connection, account),
                 SqlOutbox(connection, account),
                 SqlRequests(connection),
             )

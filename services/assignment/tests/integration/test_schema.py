@@ -21,7 +21,7 @@ PACKAGE = "services.assignment.migrations"
 async def test_migrations_go_up_once_and_serve_what_main_asks_for(fresh_database: FreshDatabase) -> None:
     url = fresh_database(None)
 
-    assert migrate(url, PACKAGE) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
+    assert migrate(url, PACKAGE) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
     assert migrate(url, PACKAGE) == []
     assert pending(url, PACKAGE) == []
     database = Database(url)
@@ -37,7 +37,8 @@ async def test_the_second_migration_keeps_the_rows_of_the_first(fresh_database: 
         await connection.execute(
             text(
                 "DROP TABLE inputs, view_tickets, zendesk_windows, queue_options, offers, declines, "
-                "dedicated_rules, skills, agent_skills, ticket_skills, skill_cursors, ticket_slas"
+                "dedicated_rules, skills, agent_skills, ticket_skills, skill_cursors, ticket_slas, schedules, "
+                "agent_schedules"
             )
         )
         await connection.execute(text("DROP INDEX assignments_recent, invocations_at"))
@@ -54,7 +55,7 @@ async def test_the_second_migration_keeps_the_rows_of_the_first(fresh_database: 
             )
         )
 
-    assert migrate(url, PACKAGE) == ["0002", "0003", "0004", "0005", "0006", "0007", "0008"]
+    assert migrate(url, PACKAGE) == ["0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
     async with database.transaction() as connection:
         assert (await connection.execute(text("SELECT inputs FROM decisions"))).scalar_one() == ""
     await database.close()

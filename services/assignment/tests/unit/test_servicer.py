@@ -396,3 +396,37 @@ async def test_dedicated_rules_and_the_same_agent_are_set_over_the_api(
     acts(1, "agent")
     with pytest.raises(PermissionDeniedError):
         await call(rpc, "ListDedicatedRules", parent=PARENT)
+
+
+async def test_schedules_of_queues_and_agents_are_set_shown_and_taken_away(
+    rpc: AssignmentServicer, house: House, zendesk: LocalZendesk
+) -> None:
+    zendesk.schedule(71, "Rome", (540, 1020))
+    acts(9, "admin")
+    await house.open(1)
+    made = (
+        await call(
+            rpc,
+            "CreateQueue",
+            parent=PARENT,
+            queue=resources.Queue(**QUEUE, schedule_id="71"),
+            request_id="r",
+        )
+    ).queue
+    agent = f"{PARENT}/agents/1"
+    shown = (await call(rpc, "UpdateAgentLimits", name=agent, schedule_id="71", inbox_limit=3)).agent
+    kept = (await call(rpc, "UpdateAgentLimits", name=agent)).agent  # absent = as it is
+
+    assert (made.schedule_id, shown.schedule_id, kept.schedule_id) == ("71", "71", "71")
+    assert (await call(rpc, "GetAgent", name=agent)).agent.schedule_id == "71"
+    listed = (await call(rpc, "ListAgents", parent=PARENT)).agents
+    assert [a.schedule_id for a in listed] == ["71", "", "", ""]
+    assert (await call(rpc, "UpdateAgentLimits", name=agent, schedule_id="")).agent.schedule_id == ""
+    changed = await call(
+        rpc, "UpdateQueue", queue=resources.Queue(name=made.name), update_mask={"paths": ["schedule_id"]}
+    )
+    assert changed.queue.schedule_id == ""
+    for wrong in ("99", "next week", "9" * 19):
+        with pytest.raises(InvalidRequestError) as refused:
+            await call(rpc, "UpdateAgentLimits", name=agent, schedule_id=wrong)
+        assert [v.field for v in refused.value.violations] == ["schedule_id"]
