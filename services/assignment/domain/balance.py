@@ -43,6 +43,12 @@ class Balance(Generic[C]):
         """Give one more ticket to a profile, if all slots accepted before keep one each."""
         if profile in self._dead:
             return False
+        for one in self._classes[profile]:
+            if self._wanted[one]:
+                self._wanted[one] -= 1
+                self.flow[one][profile] = self.flow[one].get(profile, 0) + 1
+                self.left -= 1
+                return True
         came: dict[int, tuple[int, C] | None] = {profile: None}
         seen: set[C] = set()
         waiting = deque([profile])

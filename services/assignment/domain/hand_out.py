@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 
 from services.assignment.domain import rotation
 from services.assignment.domain.balance import Balance
@@ -28,9 +28,11 @@ def hand_out(crew: Crew, served: Sequence[int], eligible: Eligible, matching: Ma
         matching: that serves them.
     """
     demand = Counter(served)
-    heaps, targets = {p: crew.profiles[p].heap for one in demand for p in eligible[one]}, None
+    heaps = {p: crew.profiles[p].heap for one in demand for p in eligible[one]}
+    targets: dict[AgentId, int] | None = None
     if len(demand) > 1:  # with one kind, taking the next in turn is the best balance already
-        targets, matching = _targets(crew, demand, eligible)
+        balance, targets = balanced(crew, demand, eligible)
+        matching = Matching(eligible, dict.fromkeys(heaps, 0), balance.flow)
         heaps = {p: [] for p in heaps}
         for agent in targets:
             member = crew.members[agent]
@@ -68,10 +70,10 @@ def _next(
     raise AssertionError("unreachable: a served ticket has a place")
 
 
-def _targets(
+def balanced(
     crew: Crew, demand: Mapping[int, int], eligible: Eligible
-) -> tuple[dict[AgentId, int], Matching[int]]:
-    """Return how many tickets each agent gets, and a matching that serves exactly so."""
+) -> tuple[Balance[int], dict[AgentId, int]]:
+    """Return the best balanced way to serve so many tickets of each kind: kinds by profile, and tickets by agent."""
     balance = Balance(demand, eligible)
     coming = dict.fromkeys(balance.profiles, 0)  # what a profile accrues in this round
     for one, number in demand.items():
@@ -98,7 +100,8 @@ def _targets(
             heappop(slots)
             continue
         number = targets[member.id] = number + 1
-        heappop(slots)
         if number < member.free:
-            heappush(slots, (slot(member, number), number, member))
-    return targets, Matching(eligible, dict.fromkeys(coming, 0), balance.flow)
+            heapreplace(slots, (slot(member, number), number, member))
+        else:
+            heappop(slots)
+    return balance, targets
