@@ -71,7 +71,8 @@ class ShredAccount:
         async with self._store.transaction(account) as tx:
             mine = await tx.installations.get(for_update=True)
             if mine is not None:
-                await tx.installations.put(replace(mine, admin=None, contact_name=None, contact_email=None))
+                ended = replace(mine, admin=None, contact_name=None, contact_email=None, gone_since=None)
+                await tx.installations.put(ended)
             facts = {"keys": ",".join(sorted(key.hex() for key in gone))}
             await tx.audit.record(actor, "account.shred", "ok", facts, self._clock.now())
         return self._receipt(gone)

@@ -41,7 +41,8 @@ class Installation:
         contact_name: sealed.
         contact_email: sealed.
         checked_at: when Zendesk was last asked about it.
-        gone_since: when it was first missed at Zendesk, or the grant was first found dead; None = it is there.
+        gone_since: when it was first missed at Zendesk, or the grant was first found dead; None = it is there, or
+            its keys are destroyed and there is nothing left to wait for.
     """
 
     account: AccountId
@@ -67,7 +68,7 @@ class Installation:
         if self.state is InstallationState.REVOKED:
             over = self.gone_since is not None and self.gone_since <= now - ERASE_AFTER
             asked = self.checked_at is not None and self.checked_at <= now - ASK_EVERY
-            return over and asked and self.contact_email is not None
+            return over and asked
         if self.state is InstallationState.UNAUTHORIZED:
             return False
         pause = ASK_EVERY if self.gone_since is None else CONFIRM_AFTER

@@ -141,7 +141,7 @@ async def claim_watched(connection: AsyncConnection, now: datetime, limit: int) 
             "UPDATE installations SET checked_at = :now WHERE account IN (SELECT account FROM installations "  # noqa: S608 - constants only
             "WHERE (state IN ('authorized', 'needs_reauthorization') "
             "AND (checked_at IS NULL OR checked_at <= :ask OR (gone_since IS NOT NULL AND checked_at <= :confirm))) "
-            "OR (state = 'revoked' AND gone_since <= :erase AND contact_email IS NOT NULL AND checked_at <= :ask) "
+            "OR (state = 'revoked' AND gone_since <= :erase AND checked_at <= :ask) "
             "ORDER BY checked_at NULLS FIRST, account LIMIT :limit FOR UPDATE SKIP LOCKED) "
             f"RETURNING {_COLUMNS}"
         ),

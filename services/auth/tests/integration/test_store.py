@@ -171,19 +171,18 @@ LONG_AGO = NOW - timedelta(days=400)
 
 
 @pytest.mark.parametrize(
-    ("state", "checked", "gone", "contact", "watched"),
+    ("state", "checked", "gone", "watched"),
     [
-        ("unauthorized", None, None, None, False),
-        ("authorized", None, None, None, True),
-        ("authorized", NOW - timedelta(minutes=59), None, None, False),
-        ("authorized", NOW - timedelta(minutes=60), None, None, True),
-        ("authorized", NOW - timedelta(minutes=4), NOW - timedelta(minutes=4), None, False),
-        ("authorized", NOW - timedelta(minutes=5), NOW - timedelta(minutes=5), None, True),
-        ("needs_reauthorization", NOW - timedelta(hours=1), None, None, True),
-        ("revoked", LONG_AGO, LONG_AGO, b"sealed", True),
-        ("revoked", LONG_AGO, NOW - timedelta(days=29), b"sealed", False),
-        ("revoked", LONG_AGO, LONG_AGO, None, False),
-        ("revoked", LONG_AGO, None, b"sealed", False),
+        ("unauthorized", None, None, False),
+        ("authorized", None, None, True),
+        ("authorized", NOW - timedelta(minutes=59), None, False),
+        ("authorized", NOW - timedelta(minutes=60), None, True),
+        ("authorized", NOW - timedelta(minutes=4), NOW - timedelta(minutes=4), False),
+        ("authorized", NOW - timedelta(minutes=5), NOW - timedelta(minutes=5), True),
+        ("needs_reauthorization", NOW - timedelta(hours=1), None, True),
+        ("revoked", LONG_AGO, LONG_AGO, True),
+        ("revoked", LONG_AGO, NOW - timedelta(days=29), False),
+        ("revoked", LONG_AGO, None, False),
     ],
 )
 async def test_what_is_watched(
@@ -192,14 +191,11 @@ async def test_what_is_watched(
     state: str,
     checked: datetime | None,
     gone: datetime | None,
-    contact: bytes | None,
     watched: bool,
 ) -> None:
     kept = await put(
         backend,
-        replace(
-            new(), state=InstallationState(state), checked_at=checked, gone_since=gone, contact_email=contact
-        ),
+        replace(new(), state=InstallationState(state), checked_at=checked, gone_since=gone),
     )
 
     found = await backend.store.claim_watched(NOW, 1000)

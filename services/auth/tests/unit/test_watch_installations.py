@@ -169,6 +169,21 @@ async def test_the_keys_of_a_removed_app_are_destroyed_after_their_time(house: H
     assert (await house.installation(account)).contact_email is None
 
 
+async def test_the_keys_of_a_removed_app_are_destroyed_also_when_its_admin_was_erased(house: House) -> None:
+    account = await authorized(house)
+    house.zendesk.uninstalled.add(PLACE)
+    await watch(house, ASK_EVERY)
+    await watch(house, CONFIRM_AFTER)
+    async with house.store.transaction(account) as tx:
+        mine = await tx.installations.get(for_update=True)
+        assert mine is not None
+        await tx.installations.put(replace(mine, admin=None, contact_name=None, contact_email=None))
+
+    assert [await watch(house, ERASE_AFTER), await watch(house, ASK_EVERY)] == [1, 0]
+
+    assert await house.data_keys.of_account(account) == []
+
+
 async def test_an_installation_that_an_operator_revoked_is_not_destroyed_by_itself(house: House) -> None:
     account = await authorized(house)
     await house.revoke.installation(account, "service:ops")
