@@ -162,5 +162,5 @@ class TokensDue(Protocol):
     """Looks for apps that need a new token, over all accounts."""
 
     async def due(self, what: Due, now: datetime, limit: int) -> Sequence[AccountId]:
-        """Return authorised accounts that nobody has claimed."""
+        """Return authorised accounts that nobody has claimed; those that were tried in vain come last."""
         ...

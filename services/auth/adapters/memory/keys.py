@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from libs.kernel.ids import AccountId
 from services.auth.adapters.memory.rows import Rows
@@ -154,8 +154,9 @@ class MemoryTokensDue:
         self._rows = rows
 
     async def due(self, what: Due, now: datetime, limit: int) -> Sequence[AccountId]:
-        rows = self._rows()
-        return [account for account in sorted(rows) if _due(rows[account], what, now)][:limit]
+        rows, never = self._rows(), datetime.min.replace(tzinfo=UTC)
+        due = [account for account in sorted(rows) if _due(rows[account], what, now)]
+        return sorted(due, key=lambda account: rows[account].app_token_claim or never)[:limit]
 
 
 def _due(rows: Rows, what: Due, now: datetime) -> bool:

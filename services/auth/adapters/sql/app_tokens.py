@@ -82,7 +82,8 @@ class SqlTokensDue:
             "WHERE i.state = 'authorized' AND (t.claimed_until IS NULL OR t.claimed_until <= :now) AND ("
             "COALESCE(NULLIF(t.issued_at, 'epoch'), i.authorized_at) <= :aged "
             "OR (t.token_id <> '' AND t.seen_at IS NULL AND t.issued_at <= :unseen) "
-            "OR t.kid = ANY(CAST(:distrusted AS text[]))) ORDER BY i.account LIMIT :n"
+            "OR t.kid = ANY(CAST(:distrusted AS text[]))) "
+            "ORDER BY COALESCE(t.claimed_until, 'epoch'), i.account LIMIT :n"
         )
         async with self._database.transaction(read_only=True) as connection:
             found = await connection.execute(
