@@ -24,6 +24,7 @@ from services.assignment.adapters.sql.decisions import DECISIONS_CHANNEL
 from services.assignment.adapters.sql.store import SqlStore
 from services.assignment.adapters.sql.subjects import PLACES
 from services.assignment.adapters.suite import AuthInstallations, PolicyClient
+from services.assignment.app.absences import Absences
 from services.assignment.app.answer_offer import AnswerOffer, ExpireOffers
 from services.assignment.app.assign_next import AssignNext
 from services.assignment.app.background import MinuteTicker, OfferSweeper, Writer
@@ -67,10 +68,11 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
     policy = PolicyClient(parts.channels, parts.tokens)
     restricted = Restricted(store, PrivacyClient(parts.channels, parts.tokens), clock)
     route, write = Route(store, ids, restricted), WriteOutbox(store, zendesk)
+    absences = Absences(store, clock, ids, wake)
     prefer = Prefer(store, zendesk, route, restricted, clock)
     skills, schedules = SyncSkills(store, zendesk), SyncSchedules(store, zendesk, clock)
     kept = timedelta(days=settings.inputs_days)
-    job = RunMinuteJob(store, zendesk, route, prefer, skills, schedules, write, clock, kept)
+    job = RunMinuteJob(store, zendesk, route, prefer, absences, skills, schedules, write, clock, kept)
     bell = Bell()
     release = ReleaseAgentTickets(store, clock, ids, wake)
     use = UseCases(
@@ -80,6 +82,7 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
         ingest=IngestWebhook(store, sealer, route, prefer, clock, wake),
         minute_job=job,
         next=AssignNext(store, route, write, clock, ids),
+        absences=absences,
         answer=AnswerOffer(store, route, clock, wake),
         skip=SkipTicket(store, zendesk, route, release, clock, wake),
         release=release,
@@ -112,7 +115,7 @@ DEFINITION = ServiceDefinition(
     name="assignment",
     settings_type=AssignmentSettings,
     migrations="services.assignment.migrations",
-    minimum_revision="0009",
+    minimum_revision="0010",
     peers=PEERS,
     build=build,
 )

@@ -34,6 +34,8 @@ DATA_MAP = DataMap(
                 "manager",
                 "autoplay",
                 "version",
+                "absence",
+                "active_at",
             ]
         ),
         *not_personal("agents", "account", "the tenant"),

@@ -33,6 +33,13 @@ class AccountOptions:
         same_agent_anchor: oldest or newest.
         same_agent_tag: put on tickets so assigned; empty = none.
         skills: whether skills are copied and used.
+        ooo_statuses: what means out of office; empty = off.
+        ooo_tag: put on the agent's open tickets then.
+        ooo_advanced: on all that are not closed, and taken off when he is back.
+        ooo_release: his open tickets go back to their queues.
+        ooo_on_idle: also when he is set aside as idle.
+        idle_minutes: how long an online agent may do nothing; None = for ever.
+        idle_status: what he becomes then.
         dedicated: how many rules of dedicated support there are.
     """
 
@@ -41,6 +48,13 @@ class AccountOptions:
     same_agent_tag: str = ""
     dedicated: int = 0
     skills: bool = False
+    ooo_statuses: tuple[str, ...] = ()
+    ooo_tag: str = "agent_ooo"
+    ooo_advanced: bool = False
+    ooo_release: bool = False
+    ooo_on_idle: bool = False
+    idle_minutes: int | None = None
+    idle_status: str = "away"
 
 
 def plain(options: QueueOptions | AccountOptions) -> dict[str, Any]:

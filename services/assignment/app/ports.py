@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,8 +75,14 @@ class Directory(Protocol):
         """Write an agent's own limits; None for an unknown agent."""
         ...
 
-    async def set_statuses(self, statuses: Mapping[int, str], at: datetime) -> int:
-        """Set statuses; return how many changed."""
+    async def set_statuses(
+        self, statuses: Mapping[int, str], at: datetime, absences: Mapping[int, str] | None = None
+    ) -> int:
+        """Set statuses, and why agents are away where that is known; return how many changed."""
+        ...
+
+    async def put_activity(self, user_id: int, at: datetime) -> bool:
+        """Keep when an agent last did something; False for an unknown one."""
         ...
 
     async def queues(self) -> list[QueueRow]:
@@ -314,14 +320,30 @@ class Outbox(Protocol):
     """Changes on their way to Zendesk."""
 
     async def release_tickets(
-        self, agent: int, ids: Sequence[str], at: datetime, only: int | None = None
+        self,
+        agent: int,
+        ids: Sequence[str],
+        at: datetime,
+        only: int | None = None,
+        tags: tuple[str, ...] = (),
     ) -> int:
         """Let an agent's open tickets go back to their queues; return for how many that is on its way now.
 
         Args:
             ids: of the writes, as many as `releasable` said.
             only: this ticket alone.
+            tags: put on the tickets with it.
         """
+        ...
+
+    async def tag_tickets(
+        self, agent: int, statuses: Collection[str], tag: str, new_id: Callable[[], str], at: datetime
+    ) -> int:
+        """Put a tag on an agent's tickets in some statuses, but for those that get it on their way back; return how many."""
+        ...
+
+    async def untag_tickets(self, agent: int, tag: str, new_id: Callable[[], str], at: datetime) -> int:
+        """Take a tag off the tickets that got it because of an agent; tags still on their way are given up."""
         ...
 
     async def releasable(self, agent: int, only: int | None = None) -> tuple[int, int]:

@@ -67,6 +67,7 @@ def candidate(
         daily_limit=row.daily_limit if row.daily_limit is not None else account.daily_limit,
         last_assigned_at=last,
         credit=credit,
+        absence=row.absence,
         skills=tuple(sorted((skills or {}).items())),
     )
 

@@ -57,6 +57,8 @@ class AgentRow:
     autoplay: bool = False
     version: int = 1
     open_count: int = 0
+    absence: str = ""
+    active_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +241,7 @@ class Write:
         attempts: how often it was taken, this time included.
         fence: raised by each taker; a slower one's result is dropped.
         tags: put on the ticket with the change.
-        kind: assign, or release (the ticket goes back to its queue).
+        kind: assign, release (the ticket goes back to its queue), tag or untag.
     """
 
     id: str

@@ -10,6 +10,7 @@ from libs.kernel.ids import AccountId
 from libs.telemetry.logs import get_logger
 from libs.zendesk.errors import RecordNotFoundError, ZendeskError
 from libs.zendesk.exports import Checkpoint
+from services.assignment.app.absences import Absences
 from services.assignment.app.answer_offer import ExpireOffers
 from services.assignment.app.copies import facts_of
 from services.assignment.app.ports import Store, Zendesk
@@ -50,6 +51,7 @@ class RunMinuteJob:
         zendesk: Zendesk,
         route: Route,
         prefer: Prefer,
+        absences: Absences,
         skills: SyncSkills,
         schedules: SyncSchedules,
         write: WriteOutbox,
@@ -60,6 +62,7 @@ class RunMinuteJob:
         self._zendesk = zendesk
         self._route = route
         self._prefer = prefer
+        self._absences = absences
         self._skills = skills
         self._schedules = schedules
         self._write = write
@@ -81,6 +84,7 @@ class RunMinuteJob:
         done = JobDone()
         async with self._store.transaction(account) as tx:
             queues = [q for q in await tx.directory.queues() if q.state == "active"]
+        await self._absences.sweep(account)
         await self._expire(account)
         now = self._clock.now()  # one instant for the whole run: batch sizes count by run
         for queue in queues:

@@ -87,10 +87,14 @@ class WriteOutbox:
                 await self._postpone(account, write, written)
             return
         due: list[tuple[Write, Ticket]] = []
+        tags: list[Write] = []
         for write in writes:
             ticket = await self._unsettled(account, write, present.get(write.ticket), written)
-            if ticket is not None:
+            if ticket is not None and write.kind in ("tag", "untag"):
+                tags.append(write)
+            elif ticket is not None:
                 due.append((write, ticket))
+        await _all(self._tag(client, account, write, written) for write in tags)
         if len(due) <= SINGLE:
             await _all(self._one(client, account, w, t, written) for w, t in due)
         else:
@@ -100,6 +104,12 @@ class WriteOutbox:
         self, account: Account, write: Write, ticket: Ticket | None, written: Written
     ) -> Ticket | None:
         """Return the ticket if the write is still to be sent; otherwise record how it ended."""
+        if write.kind in ("tag", "untag"):
+            if ticket is not None and ticket.status != "closed" and _to_tag(write, ticket):
+                return ticket
+            done = ticket is not None and (write.tags[0] in ticket.tags) == (write.kind == "tag")
+            await self._finish(account, write, "confirmed" if done else "conflict", ticket, written)
+            return None
         if write.kind == "release":
             return await self._unreleased(account, write, ticket, written)
         if ticket is not None and ticket.custom_fields.get(account.fields.get("decision", 0)) == write.id:
@@ -109,6 +119,22 @@ class WriteOutbox:
         else:
             return ticket
         return None
+
+    async def _tag(self, client: ZendeskClient, account: Account, write: Write, written: Written) -> None:
+        """Put a tag on a ticket, or take it off; twice is as good as once, so that no stamp is needed."""
+        change = client.tickets.add_tags if write.kind == "tag" else client.tickets.remove_tags
+        try:
+            await change(write.ticket, write.tags)
+        except (RecordNotFoundError, RecordInvalidError):
+            await self._finish(account, write, "failed", None, written)
+        except ZendeskError as error:
+            get_logger().warning("a tag waits", write=write.id, status=error.status, route=error.route)
+            await self._postpone(account, write, written)
+        except Exception:
+            await self._postpone(account, write, written)
+            raise
+        else:
+            await self._finish(account, write, "confirmed", None, written)
 
     async def _unreleased(
         self, account: Account, write: Write, ticket: Ticket | None, written: Written
@@ -126,7 +152,8 @@ class WriteOutbox:
     @staticmethod
     def _values(account: Account, write: Write) -> dict[str, Any]:
         if write.kind == "release":
-            return {"assignee_id": None}
+            tags = {"additional_tags": list(write.tags)} if write.tags else {}
+            return {"assignee_id": None, **tags}
         audit: Mapping[str, object] = {
             "decision": write.id,
             "agent": str(write.agent_id),
@@ -252,6 +279,8 @@ class WriteOutbox:
                 return
             if ticket is not None:
                 await tx.tickets.store([facts_of(ticket)])
+            elif write.kind in ("tag", "untag"):
+                pass  # the ticket was not read again
             elif (known := await tx.tickets.one(write.ticket)) is not None:
                 await tx.tickets.store([replace(known.facts, status="deleted")])
         if state == "confirmed":
@@ -277,6 +306,12 @@ async def _agent(client: ZendeskClient, user_id: int) -> tuple[User | None, list
         return user, [m.group_id for m in await client.memberships.of_user(user_id)]
     except RecordNotFoundError:
         return None, []
+
+
+def _to_tag(write: Write, ticket: Ticket) -> bool:
+    """Tell whether a ticket still is to be tagged: it is his, and has not the tag; or untagged: it has it."""
+    tagged = write.tags[0] in ticket.tags
+    return not tagged and ticket.assignee_id == write.agent_id if write.kind == "tag" else tagged
 
 
 async def _all(calls: Any) -> None:

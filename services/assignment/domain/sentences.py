@@ -18,8 +18,8 @@ _SENTENCES: dict[Code, str] = {
     Code.BATCH_SIZE: "{who} got as many tickets as one run gives: free in the next minute, or with a larger batch size",
     Code.SLOT_TAKEN: "{who} had to leave it for more valuable tickets of this round: free when they have room again",
     Code.OFF_SHIFT: "{n} off shift: free when their schedule begins",
-    Code.IDLE: "{n} set aside as idle: free when they are active again",
-    Code.OUT_OF_OFFICE: "{n} out of office: free when they are back",
+    Code.IDLE: "{n} set aside as idle: free when they set their status to online again",
+    Code.OUT_OF_OFFICE: "{n} out of office: free when they set their status to online again",
     Code.STATUS_NOT_ONLINE: "{n} not online: free when they set their status to online",
     Code.DECLINED: "{who} declined or skipped it: asked again once everybody who could take it has declined, after five "
     "minutes",

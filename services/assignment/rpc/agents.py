@@ -70,8 +70,7 @@ class AgentMethods(Methods):
         if caller.user is not None and others and not caller.is_admin:
             raise PermissionDeniedError("only admins may change others' statuses")
         statuses = {s.user_id: s.status for s in request.statuses}
-        async with self._use.store.transaction(account_of(request.parent)) as tx:
-            changed = await tx.directory.set_statuses(statuses, self._use.clock.now())
+        changed = await self._use.absences.set_statuses(account_of(request.parent), statuses, caller.user)
         return messages.SetStatusesResponse(changed=changed)
 
     async def ListAgents(

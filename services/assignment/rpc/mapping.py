@@ -122,6 +122,8 @@ def agent_message(
         group_ids=row.groups,
         settings=resources.AgentSettings(rule_id=row.rule, manager=row.manager, autoplay=row.autoplay),
         active=row.active,
+        absence=row.absence,
+        activity_time=timestamp(row.active_at),
         skills=[resources.AgentSkill(skill_id=skill, level=level) for skill, level in held],
         schedule_id=str(schedule or ""),
         etag=str(row.version),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
-from libs.kernel.errors import NotBuiltError
+from libs.kernel.errors import FieldViolation, InvalidRequestError, NotBuiltError
 from services.assignment.app.options import AccountOptions
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
 
@@ -15,8 +16,6 @@ _ANCHORS = {
     resources.SameAgent.ANCHOR_NEWEST: "newest",
 }
 _UNBUILT = {
-    "out_of_office": "out of office is not built yet",
-    "idle": "idle rules are not built yet",
     "group_shares": "distribution to groups is not built yet",
 }
 
@@ -34,6 +33,15 @@ def options_of(
             raise NotBuiltError(_UNBUILT[path])
     if "skills" in paths:
         options = replace(options, skills=given.skills)
+    if "idle" in paths:
+        idle = given.idle if given.HasField("idle") else None
+        options = replace(
+            options,
+            idle_minutes=idle.timeout_minutes if idle else None,
+            idle_status=(idle.status if idle else "") or "away",
+        )
+    if "out_of_office" in paths:
+        options = replace(options, **_out_of_office(given))
     if "same_agent" in paths:
         same = given.same_agent if given.HasField("same_agent") else None
         options = replace(
@@ -45,9 +53,38 @@ def options_of(
     return options
 
 
+def _out_of_office(given: resources.AccountSettings) -> dict[str, Any]:
+    out = given.out_of_office
+    if "online" in out.statuses:
+        violation = FieldViolation(
+            "settings.out_of_office.statuses",
+            "`online` receives tickets: name a status in which an agent is away",
+        )
+        raise InvalidRequestError("the settings cannot be used", violations=[violation])
+    return {
+        "ooo_statuses": tuple(out.statuses),
+        "ooo_tag": out.tag or "agent_ooo",
+        "ooo_advanced": out.advanced,
+        "ooo_release": out.release,
+        "ooo_on_idle": out.on_idle,
+    }
+
+
 def put_options(message: resources.AccountSettings, options: AccountOptions) -> resources.AccountSettings:
     """Set a message's fields; return it."""
     message.skills = options.skills
+    if options.idle_minutes is not None:
+        message.idle.timeout_minutes, message.idle.status = options.idle_minutes, options.idle_status
+    if options.ooo_statuses:
+        message.out_of_office.CopyFrom(
+            resources.OutOfOffice(
+                statuses=options.ooo_statuses,
+                tag=options.ooo_tag,
+                advanced=options.ooo_advanced,
+                release=options.ooo_release,
+                on_idle=options.ooo_on_idle,
+            )
+        )
     if options.same_agent_hours is not None:
         newest = options.same_agent_anchor == "newest"
         message.same_agent.CopyFrom(

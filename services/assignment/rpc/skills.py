@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from libs.kernel.errors import FieldViolation, InvalidRequestError, NotBuiltError, NotFoundError
+from libs.kernel.errors import FieldViolation, InvalidRequestError, NotFoundError, PermissionDeniedError
 from libs.kernel.ids import account_name, account_of
 from services.assignment.app.rows import SkillRow
 from services.assignment.rpc.authority import require_admin, require_staff
@@ -68,7 +68,13 @@ class SkillMethods(Methods):
     async def RecordActivity(
         self, request: messages.RecordActivityRequest, context: Any
     ) -> messages.RecordActivityResponse:
-        raise NotBuiltError("idle rules are not built yet")
+        agent = int(last(request.name))
+        caller = require_staff()
+        if caller.user is not None and caller.user != agent:
+            raise PermissionDeniedError("only the agent himself is active")
+        if not await self._use.absences.active(account_of(request.name), agent):
+            raise NotFoundError("no such agent", metadata={"name": request.name})
+        return messages.RecordActivityResponse()
 
 
 def _require_held(levels: dict[str, int], held: dict[str, int]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from libs.kernel.clock import Clock
 from libs.kernel.ids import IdSource
 from libs.rpc.pages import PageTokens, page_size, query_of
+from services.assignment.app.absences import Absences
 from services.assignment.app.answer_offer import AnswerOffer
 from services.assignment.app.assign_next import AssignNext
 from services.assignment.app.explain import Explain
@@ -30,6 +31,7 @@ class UseCases:
     ingest: IngestWebhook
     minute_job: RunMinuteJob
     next: AssignNext
+    absences: Absences
     answer: AnswerOffer
     skip: SkipTicket
     release: ReleaseAgentTickets

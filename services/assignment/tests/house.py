@@ -16,6 +16,7 @@ from libs.kernel.clock import ManualClock
 from libs.kernel.ids import AccountId, CountingIds
 from libs.rpc.identity import Caller
 from services.assignment.adapters.memory.suite import MemoryInstallations, MemoryPolicy, MemoryPrivacy
+from services.assignment.app.absences import Absences
 from services.assignment.app.answer_offer import AnswerOffer, ExpireOffers
 from services.assignment.app.assign_next import AssignNext
 from services.assignment.app.explain import Explain
@@ -58,6 +59,7 @@ class House:
         self.privacy = MemoryPrivacy()
         self.restricted = Restricted(store, self.privacy, clock)
         self.route, self.write = Route(store, ids, self.restricted), WriteOutbox(store, zendesk)
+        self.absences = Absences(store, clock, ids, self.wake)
         self.prefer = Prefer(store, zendesk, self.route, self.restricted, clock)
         self.skills = SyncSkills(store, zendesk)
         self.schedules = SyncSchedules(store, zendesk, clock)
@@ -74,7 +76,15 @@ class House:
         )
         self.ingest = IngestWebhook(store, self.sealer, self.route, self.prefer, clock, self.wake)
         self.job = RunMinuteJob(
-            store, zendesk, self.route, self.prefer, self.skills, self.schedules, self.write, clock
+            store,
+            zendesk,
+            self.route,
+            self.prefer,
+            self.absences,
+            self.skills,
+            self.schedules,
+            self.write,
+            clock,
         )
         self.next = AssignNext(store, self.route, self.write, clock, ids)
         self.settings = UpdateAgentSettings(store, zendesk, self.policy)

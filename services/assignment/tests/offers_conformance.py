@@ -11,7 +11,7 @@ from services.assignment.app.rows import DedicatedRow, Round, SkillLink, SkillRo
 from services.assignment.domain.decide import decide
 from services.assignment.domain.model import Need
 from services.assignment.domain.rotation import TURN
-from services.assignment.tests.store_conformance import T0, Q, facts, later, round_, seed
+from services.assignment.tests.store_conformance import T0, Q, agent, facts, later, round_, seed
 
 ASKED = replace(Q, options=QueueOptions(offer_seconds=60, ageing_seconds=5))
 
@@ -326,3 +326,69 @@ class OffersConformance:
             await tx.tickets.store([facts(n, updated_at=later(5)) for n in (1, 2, 3)])
             snapshot = await tx.decisions.snapshot(known, Q, later(9), None)
             assert {t.id: t.entered_at for t in snapshot.tickets} == {1: later(5), 2: None, 3: later(5)}
+
+    async def test_absences_and_activities_are_kept(self, store: Store, account: AccountId) -> None:
+        await seed(store, account)
+        async with store.transaction(account) as tx:
+            assert await tx.directory.set_statuses({1: "away", 2: "away"}, later(1), {1: "idle"}) == 2
+            assert await tx.directory.set_statuses({1: "away", 2: "away"}, later(2), {1: "idle"}) == 0
+            assert await tx.directory.set_statuses({1: "away"}, later(3), {1: "out_of_office"}) == 1
+            assert await tx.directory.put_activity(1, later(4))
+            assert not await tx.directory.put_activity(99, later(4))
+            await tx.directory.sync_agents([agent(1), agent(2)], [(1, 7), (2, 7)])
+            one, two = await tx.directory.agent(1), await tx.directory.agent(2)
+            assert one is not None
+            assert two is not None
+            assert (one.status, one.status_at, one.absence, one.active_at) == (
+                "away",
+                later(3),
+                "out_of_office",
+                later(4),
+            )
+            assert (two.absence, two.active_at) == ("", None)
+            await tx.tickets.store([facts(1)])
+            known = await tx.directory.account()
+            assert known is not None
+            snapshot = await tx.decisions.snapshot(known, Q, later(5), None)
+            assert [a.absence for a in snapshot.agents] == ["out_of_office", ""]
+            assert await tx.directory.set_statuses({1: "online"}, later(6)) == 1
+            one = await tx.directory.agent(1)
+            assert one is not None
+            assert one.absence == ""
+
+    async def test_tags_are_put_on_once_and_taken_off_what_got_them(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, agents=(1,))
+        ids = iter(f"w-{n}" for n in range(99))
+        mine = [facts(1, assignee_id=1), facts(2, assignee_id=1, status="pending"), facts(3, assignee_id=2)]
+        async with store.transaction(account) as tx:
+            await tx.tickets.store([*mine, facts(4, assignee_id=1)])
+            assert await tx.outbox.release_tickets(1, ["rel"], later(1), 4, ("t",)) == 1
+            assert await tx.outbox.tag_tickets(1, ["new", "open"], "t", lambda: next(ids), later(1)) == 1
+            assert (
+                await tx.outbox.tag_tickets(1, ["new", "open", "pending"], "t", lambda: next(ids), later(2))
+                == 1
+            )
+            assert (
+                await tx.outbox.tag_tickets(1, ["new", "open", "pending"], "t", lambda: next(ids), later(2))
+                == 0
+            )
+            taken = {w.id: w for w in await tx.outbox.take(9, 60)}
+            assert [(w.kind, w.ticket, w.tags) for w in taken.values()] == [
+                ("release", 4, ("t",)), ("tag", 1, ("t",)), ("tag", 2, ("t",)),
+            ]  # fmt: skip
+            assert await tx.outbox.finish(taken["w-0"], "confirmed")
+            assert await tx.outbox.releasable(1) == (1, 1)
+            assert await tx.outbox.untag_tickets(1, "other", lambda: next(ids), later(3)) == 0
+            assert await tx.outbox.untag_tickets(1, "t", lambda: next(ids), later(3)) == 3
+            assert await tx.outbox.untag_tickets(1, "t", lambda: next(ids), later(4)) == 0
+            assert not await tx.outbox.finish(taken["w-1"], "confirmed")
+            again = await tx.outbox.take(9, 60)
+            assert [(w.kind, w.ticket) for w in again] == [("untag", 1), ("untag", 2), ("untag", 4)]
+            assert await tx.outbox.tag_tickets(1, ["new"], "t", lambda: next(ids), later(5)) == 1
+            assert await tx.outbox.untag_tickets(1, "t", lambda: next(ids), later(6)) == 1
+            await tx.tickets.store([facts(1, updated_at=later(9), assignee_id=2)])
+            row = await tx.tickets.one(1)
+            assert row is not None
+            assert row.facts.assignee_id == 2

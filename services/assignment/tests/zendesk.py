@@ -248,9 +248,6 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
                 return {"tickets": [t for t in self.tickets.values() if t["requester_id"] == int(user_id)]}
             case "GET", "tickets", ticket_id if ticket_id.isdigit():
                 return {"ticket": self.tickets[int(ticket_id)]}
-            case "POST", "skips":
-                self.skips.append((body["skip"]["ticket_id"], body["skip"]["reason"]))
-                return {"skip": {"id": len(self.skips), "user_id": 1, **body["skip"]}}
             case "PUT", "tickets", "update_many":
                 results = [self._row(change) for change in body["tickets"]]
                 return {"job_status": {"id": "j1", "status": "completed", "results": results}}
@@ -258,6 +255,21 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
                 return {"ticket": self._update(int(ticket_id), body["ticket"])}
             case "GET", "incremental", "tickets", "cursor":
                 return self._export(query)
+        return self._mark(method, parts, body)
+
+    def _mark(self, method: str, parts: list[str], body: Json) -> Json:
+        match method, *parts:
+            case "PUT" | "DELETE", "tickets", ticket_id, "tags":
+                row = self.tickets[int(ticket_id)]
+                given, kept = set(body["tags"]), set(row.get("tags", ()))
+                row |= {
+                    "tags": sorted(kept | given if method == "PUT" else kept - given),
+                    "updated_at": self.stamp(),
+                }
+                return {"tags": row["tags"]}
+            case "POST", "skips":
+                self.skips.append((body["skip"]["ticket_id"], body["skip"]["reason"]))
+                return {"skip": {"id": len(self.skips), "user_id": 1, **body["skip"]}}
         raise RefusalError(404, "InvalidEndpoint")
 
     def skill(self, owner: int, *skills: str, kind: str = "ticket", holds: bool = True) -> None:

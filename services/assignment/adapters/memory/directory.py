@@ -102,14 +102,23 @@ class MemoryDirectory:
     def _write(self, row: AgentRow) -> None:
         self._tables.agents[row.user_id] = row
 
-    async def set_statuses(self, statuses: Mapping[int, str], at: datetime) -> int:
+    async def set_statuses(
+        self, statuses: Mapping[int, str], at: datetime, absences: Mapping[int, str] | None = None
+    ) -> int:
         changed = 0
         for user_id, status in statuses.items():
             row = self._tables.agents.get(user_id)
-            if row is not None and row.status != status:
-                self._write(replace(row, status=status, status_at=at, version=row.version + 1))
+            why = (absences or {}).get(user_id, "")
+            if row is not None and (row.status, row.absence) != (status, why):
+                self._write(replace(row, status=status, status_at=at, absence=why, version=row.version + 1))
                 changed += 1
         return changed
+
+    async def put_activity(self, user_id: int, at: datetime) -> bool:
+        if (row := self._tables.agents.get(user_id)) is None:
+            return False
+        self._write(replace(row, active_at=at))
+        return True
 
     async def queues(self) -> list[QueueRow]:
         return self._tables.ordered_queues()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -33,6 +33,8 @@ class MemoryOutbox:
         if kept is None or kept.state != "pending" or kept.write.fence != write.fence:
             return False
         self._tables.outbox[write.id] = replace(kept, state=state)
+        if write.kind in ("tag", "untag"):
+            return True
         if write.kind == "release":
             self._released(write, state)
             return True
@@ -51,14 +53,60 @@ class MemoryOutbox:
             self._tables.tickets[write.ticket] = replace(ticket, row=replace(ticket.row, facts=facts))
 
     async def release_tickets(
-        self, agent: int, ids: Sequence[str], at: datetime, only: int | None = None
+        self,
+        agent: int,
+        ids: Sequence[str],
+        at: datetime,
+        only: int | None = None,
+        tags: tuple[str, ...] = (),
     ) -> int:
         free, _ = self._open(agent, only)
         for ticket, write_id in zip(free, ids, strict=False):
             group = self._tables.tickets[ticket].row.facts.group_id
-            write = Write(write_id, ticket, agent, group, "", at, 0, 0, "release")
+            write = Write(write_id, ticket, agent, group, "", at, 0, 0, "release", tags)
             self._tables.outbox[write_id] = KeptWrite(write)
         return len(self._open(agent, only)[1])
+
+    async def tag_tickets(
+        self, agent: int, statuses: Collection[str], tag: str, new_id: Callable[[], str], at: datetime
+    ) -> int:
+        going = {
+            k.write.ticket
+            for k in self._tables.outbox.values()
+            if k.state == "pending" and tag in k.write.tags and k.write.kind != "untag"
+        }
+        mine = [
+            ticket
+            for ticket, kept in sorted(self._tables.tickets.items())
+            if kept.row.facts.assignee_id == agent
+            and kept.row.facts.status in statuses
+            and ticket not in going
+        ]
+        return self._tags("tag", agent, mine, tag, new_id, at)
+
+    async def untag_tickets(self, agent: int, tag: str, new_id: Callable[[], str], at: datetime) -> int:
+        tagged: dict[int, datetime] = {}
+        untagged: dict[int, datetime] = {}
+        for key, kept in self._tables.outbox.items():
+            write = kept.write
+            if tag not in write.tags:
+                continue
+            if write.kind == "untag":
+                untagged[write.ticket] = max(write.as_of, untagged.get(write.ticket, write.as_of))
+            elif write.kind in ("tag", "release") and write.agent_id == agent:
+                tagged[write.ticket] = max(write.as_of, tagged.get(write.ticket, write.as_of))
+                if write.kind == "tag" and kept.state == "pending":
+                    self._tables.outbox[key] = replace(kept, state="conflict")
+        due = sorted(t for t, when in tagged.items() if t not in untagged or untagged[t] < when)
+        return self._tags("untag", agent, due, tag, new_id, at)
+
+    def _tags(
+        self, kind: str, agent: int, tickets: Sequence[int], tag: str, new_id: Callable[[], str], at: datetime
+    ) -> int:
+        for ticket in tickets:
+            write = Write(new_id(), ticket, agent, None, "", at, 0, 0, kind, (tag,))
+            self._tables.outbox[write.id] = KeptWrite(write)
+        return len(tickets)
 
     async def releasable(self, agent: int, only: int | None = None) -> tuple[int, int]:
         free, going = self._open(agent, only)
@@ -73,7 +121,7 @@ class MemoryOutbox:
             and kept.row.facts.status in ROUTABLE
             and only in (None, ticket)
         ]
-        going = [t for t in mine if self._tables.pending(t, "release")]
+        going = [t for t in mine if self._tables.pending(t, ["release"])]
         return [t for t in mine if not self._tables.pending(t)], going
 
     def _undo(self, write: Write) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
@@ -109,10 +109,10 @@ class Tables:
                 setattr(work, one.name, value.copy())
         return work
 
-    def pending(self, ticket: int, kind: str = "") -> bool:
-        """Tell whether a change of ours is on its way to a ticket; `kind` = of this kind alone."""
+    def pending(self, ticket: int, kinds: Collection[str] = ("assign", "release")) -> bool:
+        """Tell whether a change of ours, of one of these kinds, is on its way to a ticket."""
         return any(
-            k.state == "pending" and k.write.ticket == ticket and kind in ("", k.write.kind)
+            k.state == "pending" and k.write.ticket == ticket and k.write.kind in kinds
             for k in self.outbox.values()
         )
 

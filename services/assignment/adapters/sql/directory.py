@@ -50,6 +50,8 @@ def _agent(row: Row[Any]) -> AgentRow:
         autoplay=row.autoplay,
         version=row.version,
         open_count=row.open_count,
+        absence=row.absence,
+        active_at=row.active_at,
     )
 
 
@@ -226,16 +228,29 @@ class SqlDirectory:
         )
         return await self.agent(user_id)
 
-    async def set_statuses(self, statuses: Mapping[int, str], at: datetime) -> int:
+    async def set_statuses(
+        self, statuses: Mapping[int, str], at: datetime, absences: Mapping[int, str] | None = None
+    ) -> int:
+        why = absences or {}
         changed = await self._run(
-            "UPDATE agents a SET status = t.status, status_at = :at, version = version + 1 "
-            "FROM unnest(CAST(:users AS bigint[]), CAST(:statuses AS text[])) AS t(user_id, status) "
-            "WHERE a.account = :account AND a.user_id = t.user_id AND a.status <> t.status RETURNING a.user_id",
+            "UPDATE agents a SET status = t.status, status_at = :at, absence = t.absence, version = version + 1 "
+            "FROM unnest(CAST(:users AS bigint[]), CAST(:statuses AS text[]), CAST(:absences AS text[])) "
+            "AS t(user_id, status, absence) WHERE a.account = :account AND a.user_id = t.user_id "
+            "AND (a.status, a.absence) <> (t.status, t.absence) RETURNING a.user_id",
+            absences=[why.get(user, "") for user in statuses],
             users=list(statuses),
             statuses=list(statuses.values()),
             at=at,
         )
         return len(changed.all())
+
+    async def put_activity(self, user_id: int, at: datetime) -> bool:
+        done = await self._run(
+            "UPDATE agents SET active_at = :at WHERE account = :account AND user_id = :user_id",
+            user_id=user_id,
+            at=at,
+        )
+        return bool(done.rowcount)
 
     async def queues(self) -> list[QueueRow]:
         rows = await self._run(_QUEUES + 'ORDER BY position, id COLLATE "C"')

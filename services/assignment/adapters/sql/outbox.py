@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from services.assignment.domain.rotation import TURN
 _FREE = (
     "t.account = :account AND t.assignee_id = :agent AND t.status IN ('new', 'open') "
     "AND (CAST(:only AS bigint) IS NULL OR t.ticket = :only) AND NOT EXISTS (SELECT 1 FROM outbox o "
-    "WHERE o.account = t.account AND o.ticket = t.ticket AND o.state = 'pending')"
+    "WHERE o.account = t.account AND o.ticket = t.ticket AND o.state = 'pending' AND o.kind IN ('assign', 'release'))"
 )
 """Open tickets of an agent that no write is on its way to."""
 
@@ -69,6 +69,8 @@ class SqlOutbox:
         )
         if done.one_or_none() is None:
             return False
+        if write.kind in ("tag", "untag"):
+            return True
         if write.kind == "release":
             await self._released(write, state)
             return True
@@ -108,18 +110,24 @@ class SqlOutbox:
             )
 
     async def release_tickets(
-        self, agent: int, ids: Sequence[str], at: datetime, only: int | None = None
+        self,
+        agent: int,
+        ids: Sequence[str],
+        at: datetime,
+        only: int | None = None,
+        tags: tuple[str, ...] = (),
     ) -> int:
         await self._run(
             "INSERT INTO outbox (account, id, ticket, agent_id, group_id, read_at, queue, as_of, state, attempts, "  # noqa: S608 - a constant
-            "fence, lease_until, kind) SELECT :account, v.id, f.ticket, :agent, f.group_id, f.updated_at, '', :at, "
-            "'pending', 0, 0, 'epoch', 'release' FROM "
+            "fence, lease_until, kind, tags) SELECT :account, v.id, f.ticket, :agent, f.group_id, f.updated_at, '', :at, "
+            "'pending', 0, 0, 'epoch', 'release', CAST(:tags AS text[]) FROM "
             f"(SELECT *, row_number() OVER (ORDER BY ticket) AS n FROM tickets t WHERE {_FREE}) f "
             "JOIN unnest(CAST(:ids AS text[])) WITH ORDINALITY AS v(id, n) USING (n)",
             agent=agent,
             only=only,
             ids=list(ids),
             at=at,
+            tags=list(tags),
         )
         return (await self.releasable(agent, only))[1]
 
@@ -132,6 +140,55 @@ class SqlOutbox:
             only=only,
         )
         return int(free.scalar_one()), int(going.scalar_one())
+
+    async def tag_tickets(
+        self, agent: int, statuses: Collection[str], tag: str, new_id: Callable[[], str], at: datetime
+    ) -> int:
+        rows = await self._run(
+            "SELECT ticket FROM tickets t WHERE account = :account AND assignee_id = :agent "
+            "AND status = ANY(:statuses) AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.account = t.account "
+            "AND o.ticket = t.ticket AND o.state = 'pending' AND :tag = ANY(o.tags) AND o.kind <> 'untag') "
+            "ORDER BY ticket",
+            agent=agent,
+            statuses=list(statuses),
+            tag=tag,
+        )
+        return await self._tags("tag", agent, [row.ticket for row in rows], tag, new_id, at)
+
+    async def untag_tickets(self, agent: int, tag: str, new_id: Callable[[], str], at: datetime) -> int:
+        await self._run(
+            "UPDATE outbox SET state = 'conflict' WHERE account = :account AND agent_id = :agent AND kind = 'tag' "
+            "AND state = 'pending' AND :tag = ANY(tags)",
+            agent=agent,
+            tag=tag,
+        )
+        # Given up or not, a writer may have one in hand: every ticket is untagged.
+        rows = await self._run(
+            "SELECT DISTINCT o.ticket FROM outbox o WHERE o.account = :account AND o.agent_id = :agent "
+            "AND :tag = ANY(o.tags) AND o.kind IN ('tag', 'release') AND NOT EXISTS (SELECT 1 FROM outbox u "
+            "WHERE u.account = o.account AND u.ticket = o.ticket AND u.kind = 'untag' AND :tag = ANY(u.tags) "
+            "AND u.as_of >= o.as_of) ORDER BY o.ticket",
+            agent=agent,
+            tag=tag,
+        )
+        return await self._tags("untag", agent, [row.ticket for row in rows], tag, new_id, at)
+
+    async def _tags(
+        self, kind: str, agent: int, tickets: Sequence[int], tag: str, new_id: Callable[[], str], at: datetime
+    ) -> int:
+        await self._run(
+            "INSERT INTO outbox (account, id, ticket, agent_id, group_id, read_at, queue, as_of, state, attempts, "
+            "fence, lease_until, kind, tags) SELECT :account, v.id, v.ticket, :agent, NULL, :at, '', :at, 'pending', "
+            "0, 0, 'epoch', :kind, ARRAY[:tag] FROM unnest(CAST(:ids AS text[]), CAST(:tickets AS bigint[])) "
+            "AS v(id, ticket)",
+            kind=kind,
+            agent=agent,
+            tag=tag,
+            at=at,
+            ids=[new_id() for _ in tickets],
+            tickets=list(tickets),
+        )
+        return len(tickets)
 
     async def release(self, write: Write) -> None:
         await self._run(

@@ -25,6 +25,7 @@ ROUTABLE = "('new', 'open')"
 _STORE = f"""
 WITH pending AS (
     SELECT 1 FROM outbox WHERE account = :account AND ticket = :ticket AND state = 'pending'
+    AND kind IN ('assign', 'release')
 )
 INSERT INTO tickets AS t (account, ticket, status, group_id, assignee_id, requester_id, priority, created_at,
                           updated_at, routing, outcome)

@@ -21,7 +21,18 @@ PACKAGE = "services.assignment.migrations"
 async def test_migrations_go_up_once_and_serve_what_main_asks_for(fresh_database: FreshDatabase) -> None:
     url = fresh_database(None)
 
-    assert migrate(url, PACKAGE) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
+    assert migrate(url, PACKAGE) == [
+        "0001",
+        "0002",
+        "0003",
+        "0004",
+        "0005",
+        "0006",
+        "0007",
+        "0008",
+        "0009",
+        "0010",
+    ]
     assert migrate(url, PACKAGE) == []
     assert pending(url, PACKAGE) == []
     database = Database(url)
@@ -46,6 +57,7 @@ async def test_the_second_migration_keeps_the_rows_of_the_first(fresh_database: 
         await connection.execute(text("ALTER TABLE outbox DROP COLUMN kind, DROP COLUMN tags"))
         await connection.execute(text("ALTER TABLE accounts DROP COLUMN options"))
         await connection.execute(text("ALTER TABLE tickets DROP COLUMN dedicated, DROP COLUMN entered_at"))
+        await connection.execute(text("ALTER TABLE agents DROP COLUMN absence, DROP COLUMN active_at"))
         await connection.execute(text("UPDATE schema_version SET version_num = '0001'"))
         await connection.execute(
             text(
@@ -55,7 +67,7 @@ async def test_the_second_migration_keeps_the_rows_of_the_first(fresh_database: 
             )
         )
 
-    assert migrate(url, PACKAGE) == ["0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
+    assert migrate(url, PACKAGE) == ["0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"]
     async with database.transaction() as connection:
         assert (await connection.execute(text("SELECT inputs FROM decisions"))).scalar_one() == ""
     await database.close()

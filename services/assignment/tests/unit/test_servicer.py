@@ -34,6 +34,7 @@ def rpc(house: House) -> AssignmentServicer:
         ingest=house.ingest,
         minute_job=house.job,
         next=house.next,
+        absences=house.absences,
         answer=house.answer,
         skip=house.skip,
         release=house.release,
@@ -430,3 +431,38 @@ async def test_schedules_of_queues_and_agents_are_set_shown_and_taken_away(
         with pytest.raises(InvalidRequestError) as refused:
             await call(rpc, "UpdateAgentLimits", name=agent, schedule_id=wrong)
         assert [v.field for v in refused.value.violations] == ["schedule_id"]
+
+
+async def test_absence_rules_are_set_and_activities_told_over_the_api(
+    rpc: AssignmentServicer, house: House
+) -> None:
+    await house.open(1)
+    acts(9, "admin")
+    out = resources.OutOfOffice(statuses=["away"], tag="gone", advanced=True, release=True, on_idle=True)
+    settings = resources.AccountSettings(out_of_office=out, idle=resources.Idle(timeout_minutes=45))
+    answer = await call(rpc, "UpdateAccountSettings", parent=PARENT, settings=settings)
+    assert answer.settings.out_of_office == out
+    assert answer.settings.idle == resources.Idle(timeout_minutes=45, status="away")
+    with pytest.raises(InvalidRequestError) as refused:
+        await call(
+            rpc,
+            "UpdateAccountSettings",
+            parent=PARENT,
+            settings=resources.AccountSettings(out_of_office=resources.OutOfOffice(statuses=["online"])),
+        )
+    assert "`online` receives" in refused.value.violations[0].description
+
+    statuses = [messages.AgentStatus(user_id=1, status="away")]
+    assert (await call(rpc, "SetStatuses", parent=PARENT, statuses=statuses)).changed == 1
+    acts(1, "agent")
+    await call(rpc, "RecordActivity", name=f"{PARENT}/agents/1")
+    shown = (await call(rpc, "GetAgent", name=f"{PARENT}/agents/1")).agent
+    assert (shown.absence, shown.activity_time.ToDatetime(house.clock.now().tzinfo)) == (
+        "out_of_office",
+        house.clock.now(),
+    )
+    with pytest.raises(PermissionDeniedError):
+        await call(rpc, "RecordActivity", name=f"{PARENT}/agents/2")
+    acts(None)
+    with pytest.raises(NotFoundError):
+        await call(rpc, "RecordActivity", name=f"{PARENT}/agents/404")
