@@ -17,11 +17,13 @@ class QueueOptions:
         offer_seconds: how long an agent may think about a ticket; None = tickets are assigned at once.
         ageing_seconds: waiting time that makes up for one step of priority; None = priority goes first.
         schedule: outside whose hours the queue rests; None = it never does.
+        weights: turns of each agent beside the others', in order of the agents; the weighted model's alone.
     """
 
     offer_seconds: int | None = None
     ageing_seconds: int | None = None
     schedule: int | None = None
+    weights: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

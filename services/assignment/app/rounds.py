@@ -30,6 +30,7 @@ def rules(queue: QueueRow, *, pull: bool = False) -> Queue:
         # Who pulls a ticket has said that he takes it.
         offer_seconds=None if pull else queue.options.offer_seconds,
         ageing_seconds=queue.options.ageing_seconds,
+        weights=queue.options.weights,
     )
 
 

@@ -16,6 +16,7 @@ from itertools import count
 from operator import attrgetter
 from typing import Any, TypeAlias
 
+from services.assignment.domain import rotation
 from services.assignment.domain.eligibility import Kind, barred, caps, kind_of
 from services.assignment.domain.model import Agent, AgentId, Code, Model, Queue, Restrictions, Ticket
 
@@ -56,13 +57,15 @@ class Profile:
         example: one of them.
         kinds: numbers of those that they may take.
         free: slots of all of them together.
+        weight: of each of them in a rotation.
         sharing: how many of them accrue turns.
-        accrued: what each of these accrued so far, in units of `rotation.TURN`.
+        accrued: what each of these accrued so far for each unit of weight, in units of `rotation.TURN`.
         heap: who is next; outdated entries are dropped when they come to the top.
     """
 
     index: int
     example: Agent
+    weight: int = 1
     kinds: list[int] = field(default_factory=list)
     free: int = 0
     sharing: int = 0
@@ -114,7 +117,7 @@ class Member:
     @property
     def credit(self) -> int:
         """Turns owed to him, in units of `rotation.TURN`."""
-        return self.base + self.profile.accrued if self.sharing else self.base
+        return self.base + self.profile.accrued * self.profile.weight if self.sharing else self.base
 
 
 class Crew:
@@ -135,6 +138,7 @@ class Crew:
         self._versions = count(1)
         self._index: dict[tuple[Any, ...], int] = {}
         self._named: set[AgentId] = set()
+        self._weights = dict(queue.weights) if queue.model is Model.WEIGHTED else {}
         self._numbers: dict[Kind, int] = {}
         self._plain: dict[int | None, int] = {}
         self._bars: list[list[Code | None]] = []
@@ -212,8 +216,13 @@ class Crew:
         """Return why a profile may not take tickets of a kind; None when it may."""
         return self._bars[kind][profile.index]
 
+    def weight(self, profiles: Iterable[int]) -> int:
+        """Return the weights of everybody who shares in these profiles, together."""
+        found = (self.profiles[index] for index in profiles)
+        return sum(profile.sharing * profile.weight for profile in found)
+
     def accrue(self, profiles: Iterable[int], share: int) -> None:
-        """Add one turn's share to everybody who shares in these profiles."""
+        """Add one turn's share, of a unit of weight, to everybody who shares in these profiles."""
         for index in profiles:
             self.profiles[index].accrued += share
 
@@ -247,13 +256,20 @@ class Crew:
             return (member.taken, member.last, *order)
         return order
 
-    def rank(self, member: Member) -> Entry:
-        """Return an agent's place among the agents of all profiles."""
+    def rank(self, member: Member, price: int, sharing: int) -> Entry:
+        """Return an agent's place among the agents of all profiles.
+
+        Args:
+            price: of the turn at hand.
+            sharing: how many agents share it.
+        """
         order: Entry = (-member.credit, member.id)
         if self.queue.model in BY_LOAD:
             return (member.open, *order)
         if self.queue.model is Model.LONGEST_IDLE:
             return (member.taken, member.last, *order)
+        if self._weights:
+            return (*rotation.urgency(member.credit, member.profile.weight, price, sharing), member.id)
         return order
 
     def top(self, heap: list[Entry]) -> Member | None:
@@ -286,7 +302,7 @@ class Crew:
     def _enter(self, member: Member) -> None:
         self._free(member.profile, member.free)
         if member.free:
-            member.base -= member.profile.accrued
+            member.base -= member.profile.accrued * member.profile.weight
             member.sharing = True
             member.profile.sharing += 1
         self.refresh(member)
@@ -306,11 +322,12 @@ class Crew:
 
     def _profile(self, agent: Agent) -> Profile:
         chosen = not self.queue.agents or agent.id in self.queue.agents
-        key = (*_shared(agent), chosen, agent.id if agent.id in self._named else None)
+        weight = self._weights.get(agent.id, 1)
+        key = (*_shared(agent), chosen, weight, agent.id if agent.id in self._named else None)
         index = self._index.get(key)
         if index is None:
             index = self._index[key] = len(self.profiles)
-            profile = Profile(index, agent)
+            profile = Profile(index, agent, weight)
             self.profiles.append(profile)
             for kind, number in self._numbers.items():
                 self._judge(number, kind, profile)

@@ -30,6 +30,7 @@ _LOST = {
     Model.LEAST_ACTIVE: Code.LOST_LOAD,
     Model.LONGEST_IDLE: Code.LOST_IDLE,
     Model.SKILLS: Code.LOST_LOAD,
+    Model.WEIGHTED: Code.LOST_ROTATION,
 }
 
 

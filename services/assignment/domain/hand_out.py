@@ -41,11 +41,11 @@ def hand_out(crew: Crew, served: Sequence[int], eligible: Eligible, matching: Ma
             heapify(heap)
     found = []
     for one in served:
-        sharing = sum(crew.profiles[p].sharing for p in eligible[one])
-        share = rotation.share_of(sharing)
+        weight = crew.weight(eligible[one])
+        share = rotation.share_of(weight)
         crew.accrue(eligible[one], share)
-        member = _next(crew, one, eligible[one], heaps, matching)
-        crew.take(member, share * sharing)
+        member = _next(crew, one, eligible[one], heaps, matching, share * weight)
+        crew.take(member, share * weight)
         found.append(member.id)
         if targets is not None:
             targets[member.id] -= 1
@@ -60,8 +60,12 @@ def _next(
     profiles: Sequence[int],
     heaps: Mapping[int, list[Entry]],
     matching: Matching[int],
+    price: int,
 ) -> Member:
-    tops = [(crew.rank(top), p, top) for p in profiles if (top := crew.top(heaps[p])) is not None]
+    sharing = sum(crew.profiles[p].sharing for p in profiles)
+    tops = [
+        (crew.rank(top, price, sharing), p, top) for p in profiles if (top := crew.top(heaps[p])) is not None
+    ]
     heapify(tops)
     while tops:
         _, profile, member = heappop(tops)
@@ -77,9 +81,9 @@ def balanced(
     balance = Balance(demand, eligible)
     coming = dict.fromkeys(balance.profiles, 0)  # what a profile accrues in this round
     for one, number in demand.items():
-        share = rotation.share_of(sum(crew.profiles[p].sharing for p in eligible[one]))
+        share = rotation.share_of(crew.weight(eligible[one]))
         for profile in eligible[one]:
-            coming[profile] += number * share
+            coming[profile] += number * share * crew.profiles[profile].weight
 
     def slot(member: Member, number: int) -> Entry:
         """Return the cost of an agent's next slot after so many, rising with each of his slots."""

@@ -72,8 +72,8 @@ def _typed(values: dict[str, Any]) -> dict[str, Any]:
     def typed(name: str, value: Any) -> Any:
         if name == "needs":
             return tuple(Need(**need) for need in value)
-        if name == "skills":
-            return tuple((skill, level) for skill, level in value)
+        if name in ("skills", "weights"):
+            return tuple((one, number) for one, number in value)
         if isinstance(value, list):
             return frozenset(value)
         if name.endswith("_at") and isinstance(value, str):

@@ -18,6 +18,7 @@ class Model(StrEnum):
     LEAST_ACTIVE = "least_active"
     LONGEST_IDLE = "longest_idle"
     SKILLS = "skills"
+    WEIGHTED = "weighted"
 
 
 class Code(StrEnum):
@@ -157,6 +158,8 @@ class Queue:
         scheduled: False = trigger queue, to which the daily limits do not apply.
         offer_seconds: how long an agent may think about a ticket; None = it is assigned at once.
         closed: whether its schedule rests now: nothing is given.
+        weights: turns of each agent beside the others', in order of the agents; whoever is not named has 1. The
+            weighted model's alone.
         ageing_seconds: waiting time that makes up for one step of priority; None = priority always goes first.
     """
 
@@ -170,6 +173,7 @@ class Queue:
     offer_seconds: int | None = None
     closed: bool = False
     ageing_seconds: int | None = None
+    weights: tuple[tuple[AgentId, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,32 @@ causes no flood. Credits are integers: whoever takes a turn pays exactly what it
 from __future__ import annotations
 
 from collections.abc import Collection
+from fractions import Fraction
 
 TURN = 720_720
 """Units of one turn: divisible by 1 to 16, so shares of small teams are exact."""
 
 
-def share_of(members: int) -> int:
-    """Return what one turn gives to each of so many members."""
-    return TURN // members
+def share_of(weights: int) -> int:
+    """Return what one turn gives for each unit of weight; without weights everybody has one unit."""
+    return max(1, TURN // weights)
+
+
+def urgency(credit: int, weight: int, price: int, members: int) -> tuple[bool, Fraction]:
+    """Return the key by which the next of unequal members is chosen: the smallest.
+
+    Tijdeman's rule (The chairman assignment problem, Discrete Mathematics 32, 1980; facts: §5.5): of those who have
+    waited for long enough, the one whose deadline comes first. While members and weights stay, every prefix is within
+    1 - 1/(2n-2) turns of the exact share. Largest credit first, which is as good with equal weights, can pass one
+    turn with unequal ones.
+
+    Args:
+        credit: with this turn's share.
+        price: of the turn.
+        members: how many there are.
+    """
+    scale = max(1, 2 * members - 2)
+    return (credit * scale < price, Fraction(price * (scale - 1) - credit * scale, weight))
 
 
 def accrue(balances: dict[int, int], members: Collection[int]) -> int:

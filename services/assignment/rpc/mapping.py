@@ -20,6 +20,7 @@ MODELS = {
     "least_active": resources.ROUTING_MODEL_LEAST_ACTIVE,
     "skills": resources.ROUTING_MODEL_SKILLS,
     "longest_idle": resources.ROUTING_MODEL_LONGEST_IDLE,
+    "weighted": resources.ROUTING_MODEL_WEIGHTED,
 }
 MODEL_NAMES = {value: key for key, value in MODELS.items()}
 KINDS = {"scheduled": resources.Queue.KIND_SCHEDULED, "trigger": resources.Queue.KIND_TRIGGER}
@@ -75,6 +76,9 @@ def queue_message(parent: str, row: QueueRow) -> resources.Queue:
         offer_seconds=row.options.offer_seconds,
         ageing_seconds=row.options.ageing_seconds,
         schedule_id=str(row.options.schedule or ""),
+        weights=[
+            resources.AgentWeight(agent_id=agent, weight=weight) for agent, weight in row.options.weights
+        ],
         etag=str(row.version),
         create_time=timestamp(row.created_at),
         update_time=timestamp(row.updated_at),

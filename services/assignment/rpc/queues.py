@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from libs.kernel.errors import NotBuiltError, NotFoundError
+from libs.kernel.errors import FieldViolation, InvalidRequestError, NotBuiltError, NotFoundError
 from libs.kernel.ids import account_name, account_of
 from services.assignment.app.rows import Account, QueueRow
 from services.assignment.rpc.authority import require_admin, require_staff
@@ -153,6 +153,7 @@ _QUEUE_FIELDS = (
     "schedule_id",
     "overflow_group_ids",
     "overflow_seconds",
+    "weights",
 )
 
 
@@ -173,15 +174,25 @@ def queue_of(given: resources.Queue, row: QueueRow, paths: Any) -> QueueRow:
             values["agents"] = tuple(given.agent_ids)
         elif path in ("batch_size", "daily_limit", "scan_limit"):
             values[path] = getattr(given, path) if given.HasField(path) else None
-        elif path == "schedule_id":
-            options["schedule"] = schedule_of(given.schedule_id)
-        elif path in ("overflow_group_ids", "overflow_seconds") and path in _given(given):
-            raise NotBuiltError(f"`{path}` is not built yet: leave it out")
-        elif path in ("offer_seconds", "ageing_seconds"):
-            options[path] = getattr(given, path) if given.HasField(path) else None
         elif path in ("position", "use_sla"):
             values[path] = getattr(given, path)
+        else:
+            options |= _option(given, path)
     return replace(row, **values, options=replace(row.options, **options))
+
+
+def _option(given: resources.Queue, path: str) -> dict[str, Any]:
+    """Return the option that a field sets; none for a field that is no option."""
+    match path:
+        case "schedule_id":
+            return {"schedule": schedule_of(given.schedule_id)}
+        case "weights":
+            return {"weights": _weights(given)}
+        case "offer_seconds" | "ageing_seconds":
+            return {path: getattr(given, path) if given.HasField(path) else None}
+        case "overflow_group_ids" | "overflow_seconds" if path in _given(given):
+            raise NotBuiltError(f"`{path}` is not built yet: leave it out")
+    return {}
 
 
 def _given(queue: resources.Queue) -> set[str]:
@@ -189,11 +200,22 @@ def _given(queue: resources.Queue) -> set[str]:
     return {field.name for field, _ in queue.ListFields()}
 
 
+def _weights(given: resources.Queue) -> tuple[tuple[int, int], ...]:
+    """Return weights in order of the agents.
+
+    Raises:
+        InvalidRequestError: an agent has two.
+    """
+    found = {one.agent_id: one.weight for one in given.weights}
+    if len(found) < len(given.weights):
+        fault = FieldViolation("queue.weights", "names an agent twice")
+        raise InvalidRequestError(f"`queue.weights` {fault.description}", violations=[fault])
+    return tuple(sorted(found.items()))
+
+
 def _model(model: resources.RoutingModel.ValueType) -> str:
     if model == resources.ROUTING_MODEL_UNSPECIFIED:
         return "round_robin"
     if model not in MODEL_NAMES:
-        raise NotBuiltError(
-            "this routing model is not built yet: use round robin, least active, longest idle or skills"
-        )
+        raise NotBuiltError("this routing model is not built yet: leave it out for round robin")
     return MODEL_NAMES[model]

@@ -42,6 +42,9 @@ class Reader:
             case "queue":
                 self.queue = self._queue(Model(words[0]), values)
             case "agent":
+                if "weight" in values:
+                    named = (*self.queue.weights, (int(words[0]), int(values.pop("weight"))))
+                    self.queue = replace(self.queue, weights=named)
                 self.agents[int(words[0])] = self._agent(int(words[0]), values)
             case "ticket":
                 self.tickets[int(words[0])] = self._ticket(int(words[0]), values)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from libs.kernel.errors import InvalidRequestError, NotBuiltError, NotFoundError, PermissionDeniedError
+from libs.kernel.errors import InvalidRequestError, NotFoundError, PermissionDeniedError
 from libs.rpc.identity import Caller, set_caller
 from libs.rpc.pages import PageTokens
 from services.assignment.app.options import QueueOptions
@@ -247,8 +247,12 @@ async def test_rules_are_changed_by_mask_and_limits_cleared_by_absence(
     assert (settings.inbox_limit, settings.HasField("daily_limit")) == (7, False)
     with pytest.raises(NotFoundError):
         await call(rpc, "UpdateAgentLimits", name=f"{PARENT}/agents/404")
-    queue = resources.Queue(model=resources.ROUTING_MODEL_WEIGHTED, **QUEUE)
-    with pytest.raises(NotBuiltError):
+    weights = [resources.AgentWeight(agent_id=2, weight=1), resources.AgentWeight(agent_id=1, weight=3)]
+    queue = resources.Queue(model=resources.ROUTING_MODEL_WEIGHTED, weights=weights, **QUEUE)
+    kept = (await call(rpc, "CreateQueue", parent=PARENT, queue=queue)).queue
+    assert [(w.agent_id, w.weight) for w in kept.weights] == [(1, 3), (2, 1)]
+    queue.weights.extend(weights)
+    with pytest.raises(InvalidRequestError, match=r"`queue\.weights` names an agent twice"):
         await call(rpc, "CreateQueue", parent=PARENT, queue=queue)
 
 
