@@ -9,7 +9,7 @@ from libs.crypto.chain import GENESIS, chain_hash
 from libs.kernel.clock import Clock
 from libs.kernel.errors import NotFoundError
 from libs.kernel.ids import AccountId
-from services.assignment.app import schedules
+from services.assignment.app import overflow, schedules
 from services.assignment.app.chained import chained
 from services.assignment.app.ports import Store
 from services.assignment.app.route import Route
@@ -97,15 +97,17 @@ class Explain:
             kept, known = await tx.directory.account(), await tx.tickets.one(ticket)
             if kept is None or known is None or known.routing != "waiting":
                 raise missing
-            queue = await tx.tickets.holder(ticket)
+            now = self._clock.now()
+            queue = await tx.tickets.holder(ticket, now)
             if queue is None:
                 raise QueueNotActiveError("no active queue holds the ticket")
-            now = self._clock.now()
             snapshot = await self._route.look(tx, kept, queue, now)
             found = next((d for d in decide(snapshot).decisions if d.ticket == ticket), None)
             if found is None:  # behind the queue's scan limit, or taken this very moment
                 raise missing
-            return Why(found, queue.id, queue.model, snapshot, await schedules.notes(tx, queue, found, now))
+            notes = await schedules.notes(tx, queue, found, now)
+            notes += overflow.notes(queue, found, snapshot, await tx.directory.queues())
+            return Why(found, queue.id, queue.model, snapshot, notes)
 
     async def verify_chain(self, account: AccountId) -> tuple[bool, int, int]:
         """Return whether the chain is intact, how many decisions were checked, and the first that does not fit."""

@@ -65,7 +65,7 @@ class IngestWebhook:
         return False, decision
 
     async def _by_queue(self, tx: Transaction, ticket: int, invocation: str) -> str:
-        queue = await tx.tickets.holder(ticket)
+        queue = await tx.tickets.holder(ticket, self._clock.now())
         if queue is None or queue.kind != "trigger":
             return ""
         routed = await self._route.within(tx, queue, f"webhook/{invocation}", self._clock.now())

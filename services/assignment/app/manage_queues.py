@@ -8,6 +8,7 @@ from dataclasses import replace
 from libs.kernel.clock import Clock
 from libs.kernel.errors import EtagMismatchError, FieldViolation, InvalidRequestError, NotFoundError
 from libs.kernel.ids import AccountId
+from services.assignment.app.overflow import require_sound
 from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.rows import Account, DedicatedRow, QueueRow
 from services.assignment.app.schedules import require_usable
@@ -37,8 +38,8 @@ class ManageQueues:
 
         Raises:
             NotSyncedError: the account is unknown.
-            InvalidRequestError: it goes by skills, which the account does not use, or by a schedule that nobody can
-                go by.
+            InvalidRequestError: it goes by skills, which the account does not use, by a schedule that nobody can
+                go by, or its overflow leads nowhere.
             RequestIdReusedError: the request id came with another body before.
         """
         async with self._store.transaction(account) as tx:
@@ -50,6 +51,7 @@ class ManageQueues:
             if (known := await tx.directory.queue(queue.id)) is not None:
                 return known  # a repeat so late that its answer is forgotten
             await require_usable(tx, queue.options.schedule, "schedule_id")
+            require_sound(queue, await tx.directory.queues())
             if not validate_only:
                 await tx.directory.put_queue(queue)
                 await tx.requests.remember(account, request_id, _CREATE, body, queue.id.encode())
@@ -75,6 +77,7 @@ class ManageQueues:
             known = await self._locked(tx, account, queue_id, etag)
             changed = replace(change(known), version=known.version + 1, updated_at=self._clock.now())
             _require_skills(await self._account(tx), changed)
+            require_sound(changed, await tx.directory.queues())
             if changed.options.schedule != known.options.schedule:
                 await require_usable(tx, changed.options.schedule, "schedule_id")
             if not validate_only:

@@ -16,6 +16,8 @@ class QueueOptions:
     Attributes:
         offer_seconds: how long an agent may think about a ticket; None = tickets are assigned at once.
         ageing_seconds: waiting time that makes up for one step of priority; None = priority goes first.
+        overflow_groups: whose agents help a ticket that waited `overflow_seconds`.
+        overflow_queue: whose tickets those become that waited so long; empty = none.
         schedule: outside whose hours the queue rests; None = it never does.
         weights: turns of each agent beside the others', in order of the agents; the weighted model's alone.
     """
@@ -24,6 +26,9 @@ class QueueOptions:
     ageing_seconds: int | None = None
     schedule: int | None = None
     weights: tuple[tuple[int, int], ...] = ()
+    overflow_groups: tuple[int, ...] = ()
+    overflow_queue: str = ""
+    overflow_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

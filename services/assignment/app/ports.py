@@ -138,7 +138,7 @@ class Tickets(Protocol):
         """Keep a ticket for one agent until it is assigned to somebody."""
         ...
 
-    async def unread_slas(self, queue: QueueRow, limit: int) -> list[int]:
+    async def unread_slas(self, queue: QueueRow, limit: int, at: datetime) -> list[int]:
         """Return waiting tickets of a queue whose SLA was not read since they changed, oldest first.
 
         Zendesk applies policies a moment after a change, so a read less than `SLA_SETTLES` after it does not count.
@@ -169,8 +169,8 @@ class Tickets(Protocol):
         """Count the tickets that wait, in whatever queue."""
         ...
 
-    async def holder(self, ticket: int) -> QueueRow | None:
-        """Return the first active queue that holds a waiting ticket (facts: decision 3)."""
+    async def holder(self, ticket: int, at: datetime) -> QueueRow | None:
+        """Return the first active queue that holds a waiting ticket (facts: decision 3), or the one that took it over."""
         ...
 
 
@@ -188,7 +188,8 @@ class Decisions(Protocol):
     ) -> Snapshot:
         """Read everything that a round of a queue looks at; `only` = one agent (pull); `ticket` = this one alone.
 
-        Tickets that an active queue before this one holds are not among them.
+        Tickets that an active queue before this one holds are not among them, nor those that an overflow queue
+        took over; those that this one took over are.
         """
         ...
 

@@ -33,7 +33,7 @@ class ReadSlas:
         for _ in range(CALLS):
             now = self._clock.now()  # before the read: what changes meanwhile is read again
             async with self._store.transaction(account) as tx:
-                unread = await tx.tickets.unread_slas(queue, AT_ONCE)
+                unread = await tx.tickets.unread_slas(queue, AT_ONCE, now)
             if not unread:
                 return read
             try:

@@ -96,6 +96,14 @@ SLA_SETTLES = timedelta(minutes=1)
 """How long after a change of a ticket its SLA may still change by it; ours: Zendesk states none."""
 
 
+def next_queue(queue: QueueRow, queues: Sequence[QueueRow]) -> QueueRow | None:
+    """Return the active queue that takes over what waited too long in a queue."""
+    wanted = queue.options.overflow_queue
+    if not wanted or queue.options.overflow_seconds is None:
+        return None
+    return next((q for q in queues if q.id == wanted and q.id != queue.id and q.state == "active"), None)
+
+
 def before(one: QueueRow, other: QueueRow) -> bool:
     """Tell whether a queue comes before another one."""
     return (one.position, one.id) < (other.position, other.id)

@@ -196,7 +196,7 @@ class Crew:
 
     def number(self, ticket: Ticket, as_of: datetime | None) -> int:
         """Return the number of a ticket's kind at an instant; tickets of one kind have one number."""
-        plain = not (ticket.needs or ticket.declined or ticket.dedicated)
+        plain = not (ticket.needs or ticket.declined or ticket.dedicated or ticket.overflow)
         if plain and ticket.group in self._plain:
             return self._plain[ticket.group]
         kind = kind_of(ticket, as_of)

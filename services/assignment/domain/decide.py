@@ -71,6 +71,13 @@ def decide(snapshot: Snapshot) -> Plan:
     return Plan(decisions, {i: credit for i, credit in balances.items() if credit != agents[i].credit})
 
 
+def _group(ticket: Ticket, agent: Agent) -> int:
+    """Return in which group an agent gets a ticket: its own, or the one that helps, or his first."""
+    if ticket.group is not None and ticket.group in agent.groups:
+        return ticket.group
+    return min(ticket.overflow & agent.groups or agent.groups)
+
+
 class _Reasons:
     """Finds each agent's one code, ticket after ticket, in value order."""
 
@@ -96,7 +103,7 @@ class _Reasons:
         self._used[chosen] += 1
         if self._used[chosen] == self.limits[chosen][0]:
             self.filled[chosen] = rank
-        group = ticket.group if ticket.group is not None else min(self.agents[chosen].groups)
+        group = _group(ticket, self.agents[chosen])
         outcome = Outcome.ASSIGNED if self.crew.queue.offer_seconds is None else Outcome.OFFERED
         return Decision(ticket.id, outcome, rank, chosen, group, _Codes(self, kind, chosen, rank))
 

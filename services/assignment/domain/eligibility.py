@@ -17,13 +17,14 @@ class Kind:
     Attributes:
         group: None = any group.
         skills: (skill, least level) that are asked for at this instant, in order.
-        declined: in order, so that a kind has one spelling in every process.
+        declined, overflow: in order, so that a kind has one spelling in every process.
     """
 
     group: int | None = None
     skills: tuple[tuple[str, int], ...] = ()
     declined: tuple[int, ...] = ()
     dedicated: int | None = None
+    overflow: tuple[int, ...] = ()
 
 
 def kind_of(ticket: Ticket, as_of: datetime | None = None) -> Kind:
@@ -33,7 +34,8 @@ def kind_of(ticket: Ticket, as_of: datetime | None = None) -> Kind:
     (facts: §5.6 and decision 20). Without an instant every need counts.
     """
     skills = {(n.skill, n.level) for n in ticket.needs if not _dropped(ticket, n.drop_after_seconds, as_of)}
-    return Kind(ticket.group, tuple(sorted(skills)), tuple(sorted(ticket.declined)), ticket.dedicated)
+    declined, overflow = tuple(sorted(ticket.declined)), tuple(sorted(ticket.overflow))
+    return Kind(ticket.group, tuple(sorted(skills)), declined, ticket.dedicated, overflow)
 
 
 def _dropped(ticket: Ticket, after_seconds: int | None, as_of: datetime | None) -> bool:
@@ -56,15 +58,13 @@ def barred(agent: Agent, kind: Kind, queue: Queue, restrictions: Restrictions) -
         return Code.APP_RESTRICTED
     if agent.restricted:
         return Code.PROCESSING_RESTRICTED
-    return (
-        _outside(agent, kind.group, queue)
-        or _absent(agent)
-        or _unskilled(agent, kind)
-        or _excluded(agent, kind)
-    )
+    return _outside(agent, kind, queue) or _absent(agent) or _unskilled(agent, kind) or _excluded(agent, kind)
 
 
-def _outside(agent: Agent, group: int | None, queue: Queue) -> Code | None:
+def _outside(agent: Agent, kind: Kind, queue: Queue) -> Code | None:
+    if not agent.groups.isdisjoint(kind.overflow):
+        return None
+    group = kind.group
     if queue.agents and agent.id not in queue.agents:
         return Code.NOT_IN_ROTATION
     if group is not None and group not in agent.groups:

@@ -134,6 +134,7 @@ class Ticket:
         needs: skills, in order.
         declined: agents who are not asked again: they declined, or let an offer expire.
         dedicated: the only agent who may have it; None = anybody.
+        overflow: groups whose agents help by now, whomever the queue is for.
     """
 
     id: TicketId
@@ -145,6 +146,7 @@ class Ticket:
     needs: tuple[Need, ...] = ()
     declined: frozenset[AgentId] = frozenset()
     dedicated: AgentId | None = None
+    overflow: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,9 @@ def queue_message(parent: str, row: QueueRow) -> resources.Queue:
         weights=[
             resources.AgentWeight(agent_id=agent, weight=weight) for agent, weight in row.options.weights
         ],
+        overflow_group_ids=row.options.overflow_groups,
+        overflow_queue_id=row.options.overflow_queue,
+        overflow_seconds=row.options.overflow_seconds,
         etag=str(row.version),
         create_time=timestamp(row.created_at),
         update_time=timestamp(row.updated_at),

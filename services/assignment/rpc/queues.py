@@ -154,6 +154,7 @@ _QUEUE_FIELDS = (
     "overflow_group_ids",
     "overflow_seconds",
     "weights",
+    "overflow_queue_id",
 )
 
 
@@ -188,16 +189,13 @@ def _option(given: resources.Queue, path: str) -> dict[str, Any]:
             return {"schedule": schedule_of(given.schedule_id)}
         case "weights":
             return {"weights": _weights(given)}
-        case "offer_seconds" | "ageing_seconds":
+        case "offer_seconds" | "ageing_seconds" | "overflow_seconds":
             return {path: getattr(given, path) if given.HasField(path) else None}
-        case "overflow_group_ids" | "overflow_seconds" if path in _given(given):
-            raise NotBuiltError(f"`{path}` is not built yet: leave it out")
+        case "overflow_group_ids":
+            return {"overflow_groups": tuple(given.overflow_group_ids)}
+        case "overflow_queue_id":
+            return {"overflow_queue": given.overflow_queue_id}
     return {}
-
-
-def _given(queue: resources.Queue) -> set[str]:
-    """Return the fields that are set."""
-    return {field.name for field, _ in queue.ListFields()}
 
 
 def _weights(given: resources.Queue) -> tuple[tuple[int, int], ...]:

@@ -1,16 +1,18 @@
-"""What every implementation of the port `Store` promises of SLA times and schedules."""
+"""What every implementation of the port `Store` promises of SLA times, schedules and overflow."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from libs.kernel.ids import AccountId
-from services.assignment.app.ports import Store
+from services.assignment.app.options import QueueOptions
+from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.rows import QueueRow
 from services.assignment.domain.hours import Schedule
 from services.assignment.domain.model import Snapshot
-from services.assignment.tests.store_conformance import Q, facts, later, round_, seed
+from services.assignment.tests.store_conformance import T0, Q, facts, later, round_, seed
 
 BY_SLA = replace(Q, use_sla=True)
 
@@ -33,16 +35,19 @@ class RulesConformance:
         async with store.transaction(account) as tx:
             await tx.directory.put_queue(BY_SLA)
             await tx.tickets.store([facts(3, status="solved", updated_at=later(1))])
-            assert await tx.tickets.unread_slas(BY_SLA, 10) == [1, 2]
-            assert await tx.tickets.unread_slas(BY_SLA, 1) == [1]
+            assert await tx.tickets.unread_slas(BY_SLA, 10, T0) == [1, 2]
+            assert await tx.tickets.unread_slas(BY_SLA, 1, T0) == [1]
             await tx.tickets.put_slas({1: later(900), 2: None, 77: later(5)}, later(59))
-            assert await tx.tickets.unread_slas(BY_SLA, 10) == [1, 2]  # it may change by the last change yet
+            assert await tx.tickets.unread_slas(BY_SLA, 10, T0) == [
+                1,
+                2,
+            ]  # it may change by the last change yet
             await tx.tickets.put_slas({1: later(600)}, later(60))
-            assert await tx.tickets.unread_slas(BY_SLA, 10) == [2]
+            assert await tx.tickets.unread_slas(BY_SLA, 10, T0) == [2]
             await tx.tickets.put_slas({2: None}, later(61))
-            assert await tx.tickets.unread_slas(BY_SLA, 10) == []
+            assert await tx.tickets.unread_slas(BY_SLA, 10, T0) == []
             await tx.tickets.store([facts(1, priority="high", updated_at=later(70))])
-            assert await tx.tickets.unread_slas(BY_SLA, 10) == [1]
+            assert await tx.tickets.unread_slas(BY_SLA, 10, T0) == [1]
         assert {t.id: t.next_breach_at for t in (await seen(store, account)).tickets} == {
             1: later(600),
             2: None,
@@ -89,3 +94,62 @@ class RulesConformance:
         async with store.transaction(account) as tx:
             assert await tx.schedules.all() == {72: second}
             assert await tx.schedules.of_agents() == {2: 72}
+
+    async def test_what_waited_too_long_belongs_to_the_overflow_queue_and_so_on_along_the_chain(
+        self, store: Store, account: AccountId
+    ) -> None:
+        def queue(
+            name: str, position: int, target: str = "", seconds: int | None = None, **values: Any
+        ) -> QueueRow:
+            options = QueueOptions(overflow_queue=target, overflow_seconds=seconds)
+            return replace(Q, id=name, position=position, options=options, **values)
+
+        first, second = queue("first", 1, "second", 60), queue("second", 2, "third", 120)
+        third = queue("third", 3, "gone", 5)
+        rows = [first, second, third]
+        await seed(store, account, 1)
+
+        async def holders(*seconds: int) -> list[str]:
+            found = []
+            async with store.transaction(account) as tx:
+                for at in seconds:
+                    row = await tx.tickets.holder(1, later(at))
+                    looked = [q.id for q in rows if (await self.looked(tx, q, at)) == [1]]
+                    assert looked == [row.id if row else ""]
+                    found.append(row.id if row else "")
+            return found
+
+        async with store.transaction(account) as tx:
+            await tx.directory.delete_queue("q")
+            for row in rows:
+                await tx.directory.put_queue(row)
+        assert await holders(0, 59, 60, 119, 120, 9999) == [
+            "first", "first", "second", "second", "third", "third",
+        ]  # fmt: skip
+        rows = [first, second, replace(third, state="paused")]
+        async with store.transaction(account) as tx:
+            await tx.directory.put_queue(rows[2])
+        assert await holders(59, 60, 9999) == ["first", "second", "second"]
+        rows = [first, replace(second, state="paused"), third]
+        async with store.transaction(account) as tx:
+            for row in rows:
+                await tx.directory.put_queue(row)
+        async with store.transaction(account) as tx:
+            held = await tx.tickets.holder(1, later(9999))
+        assert held is not None
+        assert held.id == "first"
+
+    async def looked(self, tx: Transaction, queue: QueueRow, at: int) -> list[int]:
+        """Return the tickets that a round of a queue looks at."""
+        known = await tx.directory.account()
+        assert known is not None
+        return [t.id for t in (await tx.decisions.snapshot(known, queue, later(at), None)).tickets]
+
+    async def test_options_of_overflow_and_schedules_come_back(
+        self, store: Store, account: AccountId
+    ) -> None:
+        options = QueueOptions(schedule=71, overflow_groups=(7, 8), overflow_queue="q", overflow_seconds=5)
+        async with store.transaction(account) as tx:
+            await tx.directory.put_queue(replace(Q, options=options))
+        async with store.transaction(account) as tx:
+            assert [q.options for q in await tx.directory.queues()] == [options]

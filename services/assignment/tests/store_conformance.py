@@ -276,7 +276,7 @@ class StoreConformance:
             await tx.directory.put_queue(group)
             await tx.directory.put_view_tickets(70, [1, 99])
             await tx.tickets.store([facts(3, group_id=None, updated_at=later(1))])
-            holders = [await tx.tickets.holder(t) for t in (1, 2, 3, 99)]
+            holders = [await tx.tickets.holder(t, T0) for t in (1, 2, 3, 99)]
             assert [h.id if h else None for h in holders] == ["view", "group", "q", None]
             account_row = await tx.directory.account()
             assert account_row is not None
@@ -285,10 +285,10 @@ class StoreConformance:
                 assert [t.id for t in snapshot.tickets] == held
             await tx.directory.put_view_tickets(70, [])
             await tx.directory.put_queue(replace(group, state="paused"))
-            holders = [await tx.tickets.holder(t) for t in (1, 2, 3)]
+            holders = [await tx.tickets.holder(t, T0) for t in (1, 2, 3)]
             assert [h.id if h else None for h in holders] == ["q", "q", "q"]
             await tx.directory.put_queue(replace(Q, state="paused"))
-            assert await tx.tickets.holder(1) is None
+            assert await tx.tickets.holder(1, T0) is None
 
     async def test_a_snapshot_holds_everything_that_counts(self, store: Store, account: AccountId) -> None:
         await seed(store, account, 1, agents=(1, 2))
@@ -478,7 +478,7 @@ class StoreConformance:
             assert await tx.tickets.waiting() == 2
             assert (await tx.decisions.summary()).decisions == 0
             await tx.directory.put_queue(replace(Q, id="view", source=70, position=1))
-            holder = await tx.tickets.holder(1)
+            holder = await tx.tickets.holder(1, T0)
             assert holder is not None
             assert holder.id == "q"
             # Everything that changes many rows at once.

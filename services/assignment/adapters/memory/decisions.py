@@ -40,7 +40,7 @@ class MemoryDecisions:
         waiting = [
             kept.row.facts
             for number, kept in self._tables.tickets.items()
-            if ticket in (None, number) and self._tables.holds(queue, number)
+            if ticket in (None, number) and self._tables.holds(queue, number, as_of)
         ]
         breaches = {i: at for i, (_, at) in self._tables.slas.items() if at} if queue.use_sla else {}
         far = datetime.max.replace(tzinfo=UTC)

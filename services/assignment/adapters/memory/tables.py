@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from libs.db.requests import Remembered
 from services.assignment.app.rows import (
@@ -18,7 +18,7 @@ from services.assignment.app.rows import (
     SkillRow,
     TicketRow,
     Write,
-    before,
+    next_queue,
 )
 from services.assignment.domain.hours import Schedule
 
@@ -128,13 +128,29 @@ class Tables:
         """Return queues in their order."""
         return sorted(self.queues.values(), key=lambda q: (q.position, q.id))
 
-    def holds(self, queue: QueueRow, ticket: int) -> bool:
-        """Tell whether a waiting ticket belongs to a queue: no active queue before it has it too."""
-        earlier = [q for q in self.queues.values() if q.state == "active" and before(q, queue)]
+    def holds(self, queue: QueueRow, ticket: int, at: datetime) -> bool:
+        """Tell whether a waiting ticket belongs to a queue: the first active one that has it, or the one that
+        took it over from there because it waited too long.
+        """
         kept = self.tickets.get(ticket)
-        if kept is None or kept.row.routing != "waiting" or not self._source(queue, kept):
+        if kept is None or kept.row.routing != "waiting":
             return False
-        return not any(self._source(q, kept) for q in earlier)
+        queues = sorted(({**self.queues, queue.id: queue}).values(), key=lambda q: (q.position, q.id))
+        for first in queues:
+            if (first.state == "active" or first.id == queue.id) and self._source(first, kept):
+                return self._taken_over(first, queues, kept, at).id == queue.id
+        return False
+
+    @staticmethod
+    def _taken_over(queue: QueueRow, queues: Sequence[QueueRow], kept: KeptTicket, at: datetime) -> QueueRow:
+        """Return whose a ticket is that a queue has."""
+        began = kept.entered_at or kept.row.facts.created_at
+        for _ in queues:  # no longer than every chain
+            target = next_queue(queue, queues) if queue.state == "active" else None
+            if target is None or at < began + timedelta(seconds=queue.options.overflow_seconds or 0):
+                return queue
+            queue = target
+        return queue
 
     def _source(self, queue: QueueRow, kept: KeptTicket) -> bool:
         if not queue.source:

@@ -86,8 +86,8 @@ class MemoryTickets:
             del self._tables.invocations[key]
         return len(old)
 
-    async def unread_slas(self, queue: QueueRow, limit: int) -> list[int]:
-        held = [k.row.facts for i, k in self._tables.tickets.items() if self._tables.holds(queue, i)]
+    async def unread_slas(self, queue: QueueRow, limit: int, at: datetime) -> list[int]:
+        held = [k.row.facts for i, k in self._tables.tickets.items() if self._tables.holds(queue, i, at)]
         unread = [f for f in held if self._unread(f)]
         return [f.id for f in sorted(unread, key=lambda f: (f.created_at, f.id))][:limit]
 
@@ -113,9 +113,9 @@ class MemoryTickets:
     async def waiting(self) -> int:
         return sum(k.row.routing == "waiting" for k in self._tables.tickets.values())
 
-    async def holder(self, ticket: int) -> QueueRow | None:
+    async def holder(self, ticket: int, at: datetime) -> QueueRow | None:
         active = (q for q in self._tables.ordered_queues() if q.state == "active")
-        return next((q for q in active if self._tables.holds(q, ticket)), None)
+        return next((q for q in active if self._tables.holds(q, ticket, at)), None)
 
 
 def _is_news(known: KeptTicket, facts: TicketFacts) -> bool:

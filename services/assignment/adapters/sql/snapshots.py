@@ -60,7 +60,7 @@ async def read_snapshot(
         "SELECT t.ticket, t.created_at, t.group_id, t.priority, t.dedicated, t.entered_at, s.breach_at FROM tickets t "  # noqa: S608 - constants and numbers
         "LEFT JOIN ticket_slas s ON s.account = t.account AND s.ticket = t.ticket WHERE t.account = :account "
         "AND t.routing = 'waiting' AND (CAST(:ticket AS bigint) IS NULL OR t.ticket = :ticket) "
-        f"AND {held(queue, await directory.queues())} ORDER BY {order}, t.ticket{limit}",
+        f"AND {held(queue, await directory.queues(), as_of)} ORDER BY {order}, t.ticket{limit}",
         ticket=ticket,
     )
     declined = {r.ticket: frozenset(r.agents) for r in await run(_DECLINED)}

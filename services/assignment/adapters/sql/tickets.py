@@ -136,13 +136,13 @@ class SqlTickets:
             agent=agent,
         )
 
-    async def unread_slas(self, queue: QueueRow, limit: int) -> list[int]:
+    async def unread_slas(self, queue: QueueRow, limit: int, at: datetime) -> list[int]:
         queues = await SqlDirectory(self._connection, self._account).queues()
         rows = await self._run(
             "SELECT t.ticket FROM tickets t LEFT JOIN ticket_slas s USING (account, ticket) "  # noqa: S608 - constants and numbers
             "WHERE t.account = :account AND t.routing = 'waiting' "
             "AND (s.read_at IS NULL OR s.read_at < t.updated_at + :settles) "
-            f"AND {held(queue, queues)} ORDER BY t.created_at, t.ticket LIMIT :limit",
+            f"AND {held(queue, queues, at)} ORDER BY t.created_at, t.ticket LIMIT :limit",
             settles=SLA_SETTLES,
             limit=limit,
         )
@@ -185,14 +185,14 @@ class SqlTickets:
         )
         return int(found.scalar_one())
 
-    async def holder(self, ticket: int) -> QueueRow | None:
+    async def holder(self, ticket: int, at: datetime) -> QueueRow | None:
         queues = await SqlDirectory(self._connection, self._account).queues()
         for queue in queues:
             if queue.state != "active":
                 continue
             found = await self._run(
                 "SELECT 1 FROM tickets t WHERE account = :account AND ticket = :ticket "  # noqa: S608 - constants and numbers
-                f"AND routing = 'waiting' AND {held(queue, queues)}",
+                f"AND routing = 'waiting' AND {held(queue, queues, at)}",
                 ticket=ticket,
             )
             if found.one_or_none() is not None:

@@ -470,3 +470,21 @@ async def test_absence_rules_are_set_and_activities_told_over_the_api(
     acts(None)
     with pytest.raises(NotFoundError):
         await call(rpc, "RecordActivity", name=f"{PARENT}/agents/404")
+
+
+async def test_overflow_is_set_shown_and_taken_away(rpc: AssignmentServicer, house: House) -> None:
+    acts(9, "admin")
+    await house.open(1)
+    night = (
+        await call(rpc, "CreateQueue", parent=PARENT, queue=resources.Queue(**QUEUE), request_id="n")
+    ).queue
+    target = night.name.rpartition("/")[2]
+    given = resources.Queue(**QUEUE, overflow_queue_id=target, overflow_seconds=60)
+    day = (await call(rpc, "CreateQueue", parent=PARENT, queue=given, request_id="d")).queue
+    groups = resources.Queue(name=day.name, overflow_group_ids=[BILLING])
+    mask = {"paths": ["overflow_group_ids", "overflow_queue_id"]}
+    helped = (await call(rpc, "UpdateQueue", queue=groups, update_mask=mask)).queue
+
+    assert (day.overflow_queue_id, day.overflow_seconds, list(day.overflow_group_ids)) == (target, 60, [])
+    assert (helped.overflow_queue_id, helped.overflow_seconds) == ("", 60)
+    assert list(helped.overflow_group_ids) == [BILLING]

@@ -53,6 +53,7 @@ def tickets(draw: st.DrawFn, number: int) -> Ticket:
         needs=tuple(sorted(draw(st.just(set()) | st.sets(NEEDS, max_size=2)), key=repr)),
         declined=frozenset(draw(st.just(set()) | st.sets(st.integers(1, 6), max_size=2))),
         dedicated=draw(st.sampled_from([None, None, None, 1, 2])),
+        overflow=frozenset(draw(st.just(set()) | st.sets(GROUPS, max_size=2))),
     )
 
 
