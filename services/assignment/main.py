@@ -69,7 +69,7 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
     restricted = Restricted(store, PrivacyClient(parts.channels, parts.tokens), clock)
     route, write = Route(store, ids, restricted), WriteOutbox(store, zendesk)
     absences = Absences(store, clock, ids, wake)
-    prefer = Prefer(store, zendesk, route, restricted, clock)
+    prefer = Prefer(store, zendesk, route, restricted, clock, ids, wake)
     skills, schedules = SyncSkills(store, zendesk), SyncSchedules(store, zendesk, clock)
     kept = timedelta(days=settings.inputs_days)
     job = RunMinuteJob(store, zendesk, route, prefer, absences, skills, schedules, write, clock, kept)
@@ -115,7 +115,7 @@ DEFINITION = ServiceDefinition(
     name="assignment",
     settings_type=AssignmentSettings,
     migrations="services.assignment.migrations",
-    minimum_revision="0010",
+    minimum_revision="0011",
     peers=PEERS,
     build=build,
 )

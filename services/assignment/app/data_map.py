@@ -71,6 +71,7 @@ DATA_MAP = DataMap(
         Column("dedicated_rules", "value", Strategy.DELETE_ROW, "whose tickets a rule is about", "value"),
         Column("dedicated_rules", "agents", Strategy.PSEUDONYMISE, "who is dedicated", "agents"),
         *not_personal("dedicated_rules", "account position kind fallback", "rules"),
+        *not_personal("group_turns", "account group_id turns", "how many tickets a group got"),
         *not_personal("skills", "account skill title level drop_after_seconds", "kinds of skills"),
         Column("agent_skills", "user_id", Strategy.DELETE_ROW, "what an agent can do", "user_id"),
         *not_personal("agent_skills", "account skill level", "which skill"),

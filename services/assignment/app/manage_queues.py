@@ -115,6 +115,8 @@ class ManageQueues:
         Raises:
             NotSyncedError: the account is unknown.
             EtagMismatchError: they changed since they were read.
+            InvalidRequestError: a queue goes by skills that shall not be used any more, or a group has a share twice
+                or no members.
         """
         async with self._store.transaction(account) as tx:
             await tx.decisions.lock()
@@ -126,7 +128,12 @@ class ManageQueues:
             if known.options.skills and not changed.options.skills:
                 for queue in await tx.directory.queues():
                     _require_skills(changed, queue)
+            anew = changed.options.group_shares != known.options.group_shares
+            if anew:
+                await _require_groups(tx, changed)
             if not validate_only:
+                if anew:
+                    await tx.directory.forget_group_turns()
                 await tx.directory.put_account(changed)
         return changed
 
@@ -184,3 +191,21 @@ def _require_skills(account: Account, queue: QueueRow) -> None:
                 )
             ],
         )
+
+
+async def _require_groups(tx: Transaction, account: Account) -> None:
+    groups = [group for group, _ in account.options.group_shares]
+    manned = {group for agent in await tx.directory.agents() for group in agent.groups}
+    faults = [
+        FieldViolation(f"settings.group_shares[{place}]", said)
+        for place, group in enumerate(groups)
+        if (
+            said := f"`{group}` has a share already: name each group once"
+            if group in groups[:place]
+            else f"`{group}` has no agents: add some to it in Zendesk and sync the account"
+            if group not in manned
+            else ""
+        )
+    ]
+    if faults:
+        raise InvalidRequestError("tickets cannot be distributed like that", violations=faults)

@@ -47,6 +47,7 @@ class AccountOptions:
         ooo_on_idle: also when he is set aside as idle.
         idle_minutes: how long an online agent may do nothing; None = for ever.
         idle_status: what he becomes then.
+        group_shares: (group, weight): who gets new tickets without a group; empty = off.
         dedicated: how many rules of dedicated support there are.
     """
 
@@ -62,6 +63,7 @@ class AccountOptions:
     ooo_on_idle: bool = False
     idle_minutes: int | None = None
     idle_status: str = "away"
+    group_shares: tuple[tuple[int, int], ...] = ()
 
 
 def plain(options: QueueOptions | AccountOptions) -> dict[str, Any]:

@@ -109,6 +109,18 @@ class Directory(Protocol):
         """Replace the rules of dedicated support."""
         ...
 
+    async def group_turns(self) -> dict[int, int]:
+        """Return how many tickets each group got of the distribution."""
+        ...
+
+    async def take_group_turn(self, group: int) -> None:
+        """Count a ticket for a group."""
+        ...
+
+    async def forget_group_turns(self) -> None:
+        """Begin the distribution anew."""
+        ...
+
     async def put_views(self, views: Sequence[int]) -> None:
         """Replace the known views."""
         ...
@@ -132,6 +144,10 @@ class Tickets(Protocol):
 
     async def park(self, ticket: int) -> None:
         """Keep a waiting ticket from being routed until the next newer facts about it."""
+        ...
+
+    async def put_group(self, ticket: int, group: int) -> None:
+        """Put a waiting ticket into a group; whoever knows nothing of it yet does not take it out again."""
         ...
 
     async def dedicate(self, ticket: int, agent: int) -> None:
@@ -341,6 +357,10 @@ class Outbox(Protocol):
         self, agent: int, statuses: Collection[str], tag: str, new_id: Callable[[], str], at: datetime
     ) -> int:
         """Put a tag on an agent's tickets in some statuses, but for those that get it on their way back; return how many."""
+        ...
+
+    async def send_to_group(self, ticket: int, group: int, write_id: str, at: datetime) -> None:
+        """Let a ticket go to a group; if it never gets there, the group's turn is given back."""
         ...
 
     async def untag_tickets(self, agent: int, tag: str, new_id: Callable[[], str], at: datetime) -> int:

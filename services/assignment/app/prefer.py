@@ -1,19 +1,21 @@
-"""Before any queue: dedicated support, then the same agent (facts: §2.4, §2.5 and decision 10)."""
+"""Before any queue: dedicated support, the same agent, then the distribution to groups (facts: §2.4 to §2.6, D10)."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from libs.kernel.clock import Clock
-from libs.kernel.ids import AccountId
+from libs.kernel.ids import AccountId, IdSource
 from libs.telemetry.logs import get_logger
 from libs.zendesk.models import Ticket
-from services.assignment.app.ports import Store, Zendesk
+from services.assignment.app.ports import Store, Transaction, Zendesk
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.route import Route
 from services.assignment.app.rows import Account, DedicatedRow, QueueRow, TicketRow
 from services.assignment.domain.same_agent import Anchor, Earlier, same_agent
+from services.assignment.domain.shares import whose_turn
 
 NO_QUEUE = ""
 """Where a ticket is routed that no queue gave."""
@@ -37,18 +39,29 @@ class Prefer:
     """Sends a new ticket to the agents whom rules or its requester's history name, if they are free."""
 
     def __init__(
-        self, store: Store, zendesk: Zendesk, route: Route, restricted: Restricted, clock: Clock
+        self,
+        store: Store,
+        zendesk: Zendesk,
+        route: Route,
+        restricted: Restricted,
+        clock: Clock,
+        ids: IdSource,
+        wake: asyncio.Event,
     ) -> None:
         self._store = store
         self._zendesk = zendesk
         self._route = route
         self._restricted = restricted
         self._clock = clock
+        self._ids = ids
+        self._wake = wake
 
     @staticmethod
     def wanted(account: Account | None) -> bool:
         """Tell whether the account uses any of it."""
-        return account is not None and bool(account.options.same_agent_hours or account.options.dedicated)
+        return account is not None and bool(
+            account.options.same_agent_hours or account.options.dedicated or account.options.group_shares
+        )
 
     async def __call__(self, account: AccountId, ticket: int, command: str) -> str:
         """Give a new ticket to a preferred agent; return the decision's id, empty when it goes its ordinary way.
@@ -62,7 +75,7 @@ class Prefer:
         if kept is None or row is None or row.routing != "waiting":
             return ""
         wishes = await self._wishes(kept, row, rules)
-        if not wishes:
+        if not wishes and not kept.options.group_shares:
             return ""
         await self._route.prepare(account)
         async with self._store.transaction(account) as tx:
@@ -80,7 +93,20 @@ class Prefer:
                 if wish.wait:
                     await tx.tickets.dedicate(ticket, wish.agents[0])
                     return ""
+            await self._distribute(tx, ticket, now)
         return ""
+
+    async def _distribute(self, tx: Transaction, ticket: int, now: datetime) -> None:
+        """Give a ticket without a group to the group whose turn it is (facts: §2.6)."""
+        kept, row = await tx.directory.account(), await tx.tickets.one(ticket)
+        shares = kept.options.group_shares if kept is not None else ()
+        if not shares or row is None or row.routing != "waiting" or row.facts.group_id is not None:
+            return
+        group = whose_turn(shares, await tx.directory.group_turns())
+        await tx.directory.take_group_turn(group)
+        await tx.tickets.put_group(ticket, group)
+        await tx.outbox.send_to_group(ticket, group, self._ids.new("grp"), now)
+        self._wake.set()
 
     async def _wishes(self, kept: Account, row: TicketRow, rules: list[DedicatedRow]) -> list[_Wish]:
         found: list[_Wish] = []

@@ -249,7 +249,8 @@ class Write:
         attempts: how often it was taken, this time included.
         fence: raised by each taker; a slower one's result is dropped.
         tags: put on the ticket with the change.
-        kind: assign, release (the ticket goes back to its queue), tag or untag.
+        kind: assign, release (the ticket goes back to its queue), tag,
+            untag, or group (the ticket goes to a group, and to nobody in it).
     """
 
     id: str

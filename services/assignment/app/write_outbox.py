@@ -87,11 +87,16 @@ class WriteOutbox:
                 await self._postpone(account, write, written)
             return
         due: list[tuple[Write, Ticket]] = []
+        assigned = {w.ticket for w in writes if w.kind == "assign"}
         tags: list[Write] = []
         for write in writes:
             ticket = await self._unsettled(account, write, present.get(write.ticket), written)
             if ticket is not None and write.kind in ("tag", "untag"):
                 tags.append(write)
+            elif ticket is not None and write.kind == "group" and write.ticket in assigned:
+                await self._postpone(
+                    account, write, written
+                )  # the assignment takes it there, or it comes again
             elif ticket is not None:
                 due.append((write, ticket))
         await _all(self._tag(client, account, write, written) for write in tags)
@@ -109,6 +114,12 @@ class WriteOutbox:
                 return ticket
             done = ticket is not None and (write.tags[0] in ticket.tags) == (write.kind == "tag")
             await self._finish(account, write, "confirmed" if done else "conflict", ticket, written)
+            return None
+        if write.kind == "group":
+            if ticket is not None and ticket.status in ("new", "open") and ticket.group_id is None:
+                return ticket
+            there = ticket is not None and ticket.group_id == write.group_id
+            await self._finish(account, write, "confirmed" if there else "conflict", ticket, written)
             return None
         if write.kind == "release":
             return await self._unreleased(account, write, ticket, written)
@@ -151,6 +162,8 @@ class WriteOutbox:
 
     @staticmethod
     def _values(account: Account, write: Write) -> dict[str, Any]:
+        if write.kind == "group":
+            return {"group_id": write.group_id}
         if write.kind == "release":
             tags = {"additional_tags": list(write.tags)} if write.tags else {}
             return {"assignee_id": None, **tags}

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from libs.kernel.errors import FieldViolation, InvalidRequestError, NotBuiltError
+from libs.kernel.errors import FieldViolation, InvalidRequestError
 from services.assignment.app.options import AccountOptions
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
 
@@ -14,9 +14,6 @@ _ANCHORS = {
     resources.SameAgent.ANCHOR_UNSPECIFIED: "oldest",
     resources.SameAgent.ANCHOR_OLDEST: "oldest",
     resources.SameAgent.ANCHOR_NEWEST: "newest",
-}
-_UNBUILT = {
-    "group_shares": "distribution to groups is not built yet",
 }
 
 
@@ -26,11 +23,11 @@ def options_of(
     """Return options with the named fields of a message.
 
     Raises:
-        NotBuiltError: a field is named that nothing heeds yet.
+        InvalidRequestError: they contradict themselves.
     """
-    for path in paths:
-        if path in _UNBUILT:
-            raise NotBuiltError(_UNBUILT[path])
+    if "group_shares" in paths:
+        shares = tuple((share.group_id, share.weight) for share in given.group_shares)
+        options = replace(options, group_shares=shares)
     if "skills" in paths:
         options = replace(options, skills=given.skills)
     if "idle" in paths:
@@ -73,6 +70,9 @@ def _out_of_office(given: resources.AccountSettings) -> dict[str, Any]:
 def put_options(message: resources.AccountSettings, options: AccountOptions) -> resources.AccountSettings:
     """Set a message's fields; return it."""
     message.skills = options.skills
+    message.group_shares.extend(
+        resources.GroupShare(group_id=group, weight=weight) for group, weight in options.group_shares
+    )
     if options.idle_minutes is not None:
         message.idle.timeout_minutes, message.idle.status = options.idle_minutes, options.idle_status
     if options.ooo_statuses:

@@ -60,7 +60,7 @@ class House:
         self.restricted = Restricted(store, self.privacy, clock)
         self.route, self.write = Route(store, ids, self.restricted), WriteOutbox(store, zendesk)
         self.absences = Absences(store, clock, ids, self.wake)
-        self.prefer = Prefer(store, zendesk, self.route, self.restricted, clock)
+        self.prefer = Prefer(store, zendesk, self.route, self.restricted, clock, ids, self.wake)
         self.skills = SyncSkills(store, zendesk)
         self.schedules = SyncSchedules(store, zendesk, clock)
         self.sync = SyncAccount(

@@ -392,3 +392,31 @@ class OffersConformance:
             row = await tx.tickets.one(1)
             assert row is not None
             assert row.facts.assignee_id == 2
+
+    async def test_a_group_s_turn_is_counted_and_given_back_if_the_ticket_does_not_get_there(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account)
+        async with store.transaction(account) as tx:
+            await tx.tickets.store([facts(n, group_id=None) for n in (1, 2)])
+            assert await tx.directory.group_turns() == {}
+            for ticket in (1, 2):
+                await tx.directory.take_group_turn(7)
+                await tx.tickets.put_group(ticket, 7)
+                await tx.outbox.send_to_group(ticket, 7, f"grp-{ticket}", later(ticket))
+            await tx.tickets.store([facts(1, group_id=None, updated_at=later(1))])
+            await tx.tickets.store([facts(2, group_id=8, updated_at=later(1))])
+            rows = [await tx.tickets.one(n) for n in (1, 2)]
+            assert [row.facts.group_id for row in rows if row] == [7, 8]
+            first, second = await tx.outbox.take(9, 60)
+            assert first == Write("grp-1", 1, 0, 7, "", later(1), 1, 1, "group")
+            assert await tx.outbox.finish(first, "confirmed")
+            assert await tx.directory.group_turns() == {7: 2}
+            assert await tx.outbox.finish(second, "conflict")
+            assert await tx.directory.group_turns() == {7: 1}
+            await tx.tickets.store([facts(1, group_id=None, updated_at=later(3))])
+            row = await tx.tickets.one(1)
+            assert row is not None
+            assert row.facts.group_id is None
+            await tx.directory.forget_group_turns()
+            assert await tx.directory.group_turns() == {}

@@ -140,6 +140,15 @@ class MemoryDirectory:
     async def put_dedicated_rules(self, rules: Sequence[DedicatedRow]) -> None:
         self._tables.dedicated_rules = list(rules)
 
+    async def group_turns(self) -> dict[int, int]:
+        return dict(self._tables.group_turns)
+
+    async def take_group_turn(self, group: int) -> None:
+        self._tables.group_turns[group] = self._tables.group_turns.get(group, 0) + 1
+
+    async def forget_group_turns(self) -> None:
+        self._tables.group_turns = {}
+
     async def put_views(self, views: Sequence[int]) -> None:
         self._tables.views = set(views)
 

@@ -35,6 +35,11 @@ class MemoryOutbox:
         self._tables.outbox[write.id] = replace(kept, state=state)
         if write.kind in ("tag", "untag"):
             return True
+        if write.kind == "group":
+            group = write.group_id or 0
+            if state != "confirmed" and self._tables.group_turns.get(group):
+                self._tables.group_turns[group] -= 1
+            return True
         if write.kind == "release":
             self._released(write, state)
             return True
@@ -83,6 +88,9 @@ class MemoryOutbox:
             and ticket not in going
         ]
         return self._tags("tag", agent, mine, tag, new_id, at)
+
+    async def send_to_group(self, ticket: int, group: int, write_id: str, at: datetime) -> None:
+        self._tables.outbox[write_id] = KeptWrite(Write(write_id, ticket, 0, group, "", at, 0, 0, "group"))
 
     async def untag_tickets(self, agent: int, tag: str, new_id: Callable[[], str], at: datetime) -> int:
         tagged: dict[int, datetime] = {}

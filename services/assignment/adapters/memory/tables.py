@@ -83,6 +83,7 @@ class Tables:
     view_tickets: dict[int, frozenset[int]] = field(default_factory=dict)
     tickets: dict[int, KeptTicket] = field(default_factory=dict)
     slas: dict[int, tuple[datetime, datetime | None]] = field(default_factory=dict)
+    group_turns: dict[int, int] = field(default_factory=dict)
     schedules: dict[int, Schedule] = field(default_factory=dict)
     shifts: dict[int, int] = field(default_factory=dict)
     invocations: dict[str, datetime] = field(default_factory=dict)

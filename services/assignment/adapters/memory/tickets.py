@@ -49,6 +49,8 @@ class MemoryTickets:
             return KeptTicket(TicketRow(facts, "waiting" if free else "not_routable", None))
         before = known.row.facts
         known = replace(known, outcome="") if known.outcome == PARKED else known
+        if facts.group_id is None and self._tables.pending(facts.id, ["group"]):
+            facts = replace(facts, group_id=before.group_id)
         if before.requester_id is None:
             facts = replace(facts, requester_id=None)
         if self._tables.pending(facts.id):
@@ -69,6 +71,12 @@ class MemoryTickets:
         if kept is not None and kept.row.routing == "waiting":
             row = replace(kept.row, routing="not_routable")
             self._tables.tickets[ticket] = replace(kept, row=row, outcome=PARKED)
+
+    async def put_group(self, ticket: int, group: int) -> None:
+        kept = self._tables.tickets.get(ticket)
+        if kept is not None and kept.row.routing == "waiting":
+            facts = replace(kept.row.facts, group_id=group)
+            self._tables.tickets[ticket] = replace(kept, row=replace(kept.row, facts=facts))
 
     async def dedicate(self, ticket: int, agent: int) -> None:
         if (kept := self._tables.tickets.get(ticket)) is not None:

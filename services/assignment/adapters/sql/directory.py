@@ -324,6 +324,20 @@ class SqlDirectory:
                 ],
             )
 
+    async def group_turns(self) -> dict[int, int]:
+        rows = await self._run("SELECT group_id, turns FROM group_turns WHERE account = :account")
+        return {row.group_id: row.turns for row in rows}
+
+    async def take_group_turn(self, group: int) -> None:
+        await self._run(
+            "INSERT INTO group_turns AS g (account, group_id, turns) VALUES (:account, :group, 1) "
+            "ON CONFLICT (account, group_id) DO UPDATE SET turns = g.turns + 1",
+            group=group,
+        )
+
+    async def forget_group_turns(self) -> None:
+        await self._run("DELETE FROM group_turns WHERE account = :account")
+
     async def put_views(self, views: Sequence[int]) -> None:
         await self._run("DELETE FROM views WHERE account = :account")
         await self._run(

@@ -71,6 +71,14 @@ class SqlOutbox:
             return False
         if write.kind in ("tag", "untag"):
             return True
+        if write.kind == "group":
+            if state != "confirmed":
+                await self._run(
+                    "UPDATE group_turns SET turns = turns - 1 WHERE account = :account AND group_id = :group "
+                    "AND turns > 0",
+                    group=write.group_id,
+                )
+            return True
         if write.kind == "release":
             await self._released(write, state)
             return True
@@ -154,6 +162,17 @@ class SqlOutbox:
             tag=tag,
         )
         return await self._tags("tag", agent, [row.ticket for row in rows], tag, new_id, at)
+
+    async def send_to_group(self, ticket: int, group: int, write_id: str, at: datetime) -> None:
+        await self._run(
+            "INSERT INTO outbox (account, id, ticket, agent_id, group_id, read_at, queue, as_of, state, attempts, "
+            "fence, lease_until, kind) VALUES (:account, :id, :ticket, 0, :group, :at, '', :at, 'pending', 0, 0, "
+            "'epoch', 'group')",
+            id=write_id,
+            ticket=ticket,
+            group=group,
+            at=at,
+        )
 
     async def untag_tickets(self, agent: int, tag: str, new_id: Callable[[], str], at: datetime) -> int:
         await self._run(

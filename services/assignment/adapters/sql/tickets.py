@@ -33,7 +33,10 @@ VALUES (:account, :ticket, :status, :group_id, :assignee_id, :requester_id, :pri
         CASE WHEN CAST(:assignee_id AS bigint) IS NULL AND :status IN {ROUTABLE} THEN 'waiting' ELSE 'not_routable' END,
         '')
 ON CONFLICT (account, ticket) DO UPDATE SET
-    status = excluded.status, group_id = excluded.group_id, priority = excluded.priority,
+    status = excluded.status,
+    group_id = CASE WHEN excluded.group_id IS NULL AND EXISTS (SELECT 1 FROM outbox o WHERE o.account = :account
+        AND o.ticket = :ticket AND o.state = 'pending' AND o.kind = 'group') THEN t.group_id ELSE excluded.group_id END,
+    priority = excluded.priority,
     requester_id = CASE WHEN t.requester_id IS NULL THEN NULL ELSE excluded.requester_id END,
     entered_at = CASE WHEN excluded.assignee_id IS NULL AND excluded.status IN {ROUTABLE}
         AND NOT EXISTS (SELECT 1 FROM pending) AND t.routing <> 'offered'
@@ -127,6 +130,14 @@ class SqlTickets:
             "AND ticket = :ticket AND routing = 'waiting'",
             ticket=ticket,
             parked=PARKED,
+        )
+
+    async def put_group(self, ticket: int, group: int) -> None:
+        await self._run(
+            "UPDATE tickets SET group_id = :group WHERE account = :account AND ticket = :ticket "
+            "AND routing = 'waiting'",
+            ticket=ticket,
+            group=group,
         )
 
     async def dedicate(self, ticket: int, agent: int) -> None:

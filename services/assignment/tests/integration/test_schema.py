@@ -32,6 +32,7 @@ async def test_migrations_go_up_once_and_serve_what_main_asks_for(fresh_database
         "0008",
         "0009",
         "0010",
+        "0011",
     ]
     assert migrate(url, PACKAGE) == []
     assert pending(url, PACKAGE) == []
@@ -48,7 +49,7 @@ async def test_the_second_migration_keeps_the_rows_of_the_first(fresh_database: 
         await connection.execute(
             text(
                 "DROP TABLE inputs, view_tickets, zendesk_windows, queue_options, offers, declines, "
-                "dedicated_rules, skills, agent_skills, ticket_skills, skill_cursors, ticket_slas, schedules, "
+                "dedicated_rules, skills, agent_skills, ticket_skills, skill_cursors, group_turns, ticket_slas, schedules, "
                 "agent_schedules"
             )
         )
@@ -67,7 +68,18 @@ async def test_the_second_migration_keeps_the_rows_of_the_first(fresh_database: 
             )
         )
 
-    assert migrate(url, PACKAGE) == ["0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"]
+    assert migrate(url, PACKAGE) == [
+        "0002",
+        "0003",
+        "0004",
+        "0005",
+        "0006",
+        "0007",
+        "0008",
+        "0009",
+        "0010",
+        "0011",
+    ]
     async with database.transaction() as connection:
         assert (await connection.execute(text("SELECT inputs FROM decisions"))).scalar_one() == ""
     await database.close()

@@ -488,3 +488,27 @@ async def test_overflow_is_set_shown_and_taken_away(rpc: AssignmentServicer, hou
     assert (day.overflow_queue_id, day.overflow_seconds, list(day.overflow_group_ids)) == (target, 60, [])
     assert (helped.overflow_queue_id, helped.overflow_seconds) == ("", 60)
     assert list(helped.overflow_group_ids) == [BILLING]
+
+
+async def test_shares_of_groups_are_set_and_taken_away_over_the_api(
+    rpc: AssignmentServicer, house: House
+) -> None:
+    await house.open()
+    acts(9, "admin")
+    shares = [
+        resources.GroupShare(group_id=SUPPORT, weight=3),
+        resources.GroupShare(group_id=BILLING, weight=1),
+    ]
+    given = resources.AccountSettings(group_shares=shares)
+
+    answer = await call(rpc, "UpdateAccountSettings", parent=PARENT, settings=given)
+    off = await call(
+        rpc,
+        "UpdateAccountSettings",
+        parent=PARENT,
+        settings=resources.AccountSettings(),
+        update_mask={"paths": ["group_shares"]},
+    )
+
+    assert list(answer.settings.group_shares) == shares
+    assert not off.settings.group_shares
