@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from libs.decision.conditions import attributes_of
@@ -117,7 +117,19 @@ def _require_plain(puts: Sequence[ObjectRow]) -> None:
                     f"puts[{place}].attributes", f"are longer than {MAXIMUM_ATTRIBUTES_BYTES} bytes"
                 )
             )
-        if "\\u0000" in json.dumps(dict(row.attributes)):
+        if any("\0" in text for text in _texts(row.attributes)):
             faults.append(FieldViolation(f"puts[{place}].attributes", "hold a zero character"))
     if faults:
         raise InvalidRequestError(f"`{faults[0].field}` {faults[0].description}", violations=faults)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text in JSON values, names of members too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, one in value.items():
+            yield from (name, *_texts(one))
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)

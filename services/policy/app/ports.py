@@ -176,6 +176,10 @@ class Reading(Protocol):
         """Return the relationships between these ends, expired ones too."""
         ...
 
+    async def has_ended(self, now: datetime) -> bool:
+        """Tell whether there is a relationship that has ended and is not deleted yet."""
+        ...
+
     async def has_more_relationships_than(self, number: int) -> bool:
         """Tell whether the account has more relationships than this."""
         ...

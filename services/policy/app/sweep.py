@@ -45,6 +45,9 @@ class Sweep:
     async def _expire(self, account: AccountId) -> bool:
         """Delete ended relationships, so that those who watch see it; True = there may be more."""
         now = self._clock.now()
+        async with self._store.snapshot(account) as reading:
+            if not await reading.has_ended(now):
+                return False  # without taking the account's lock from those who write
         try:
             async with self._store.transaction(account) as tx:
                 revision = await tx.next_revision(ACTOR, now)

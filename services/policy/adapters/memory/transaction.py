@@ -214,6 +214,9 @@ class MemoryTransaction:
     async def between(self, pairs: Collection[Pair], *, at: int | None = None) -> list[RelationshipRow]:
         return [row for row in self._by_id(at) if (row.source, row.target) in pairs]
 
+    async def has_ended(self, now: datetime) -> bool:
+        return any(not _lives(row, now) for row in self._by_id(None))
+
     async def has_more_relationships_than(self, number: int) -> bool:
         return len(self._by_id(None)) > number
 

@@ -165,6 +165,13 @@ class SqlRelationships(Rows):
         )
         return [relationship_of(row) for row in rows]
 
+    async def has_ended(self, now: datetime) -> bool:
+        found = await self._run(
+            "SELECT EXISTS (SELECT FROM relationships WHERE account = :account AND expires_at <= :now)",
+            now=now,
+        )
+        return bool(found.scalar_one())
+
     async def has_more_relationships_than(self, number: int) -> bool:
         found = await self._run(
             "SELECT EXISTS (SELECT FROM relationships WHERE account = :account OFFSET :number)", number=number

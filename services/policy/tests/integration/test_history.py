@@ -199,6 +199,7 @@ async def test_ended_relationships_go_in_parts_oldest_end_first(world: World) ->
         await tx.relate(rows)
     async with world.store.transaction(world.account) as tx:
         await raised(world, tx)
+        assert [await tx.has_ended(now), await tx.has_ended(now + 3 * HOUR)] == [False, True]
         assert await tx.expire(now, 10) == 0
         assert await tx.expire(now + 3 * HOUR, 2) == 2
         assert await tx.relationships() == [rows[0], rows[3]]

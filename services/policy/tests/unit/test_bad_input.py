@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from google.protobuf.struct_pb2 import Struct, Value
 
+from libs.decision.rows import ObjectRow
 from libs.kernel.errors import InvalidRequestError
 from libs.kernel.ids import AccountId
 from services.policy.app.asked import Freshness
@@ -296,3 +297,13 @@ async def test_an_unknown_type_is_a_deny_for_questions_and_an_error_for_changes(
     assert (await served.stub.CheckPermission(check, metadata=admin)).decided.reason == "UNKNOWN_TYPE"
     assert (await refusal(served.stub.UpdatePermissions(update, metadata=admin)))[0] == "NOT_FOUND"
     assert (await served.world.get(OBJECT, PRODUCT)).version == 1
+
+
+async def test_attributes_may_tell_of_a_zero_character_but_not_hold_one() -> None:
+    world = await World.fresh()
+    write = world.use.objects.write
+
+    assert (await write(world.account, [ObjectRow("product", "p1", {"a": "\\u0000"})], []))[0] == 1
+    for attributes in ({"a": "\0"}, {"\0": 1}, {"a": [{"b": "x\0"}]}):
+        with pytest.raises(InvalidRequestError, match="zero character"):
+            await write(world.account, [ObjectRow("product", "p2", attributes)], [])
