@@ -23,6 +23,7 @@ from benchmarks.measure import Report, Samples, percentile, resident_bytes, turn
 from services.assignment.domain.decide import decide
 from services.assignment.domain.hand_out import balanced
 from services.assignment.domain.model import Agent, Model, Queue, Snapshot, Ticket
+from services.assignment.domain.quality import Best
 from services.assignment.domain.standing import Standing
 
 Ask = Callable[[dict[str, Any]], dict[str, float]]
@@ -101,7 +102,7 @@ def batch(ask: Ask | None, number: int, waiting: int, rounds: int, teams: int = 
 def _solve(made: Compressed) -> dict[int, int]:
     """Return tickets by agent."""
     served, _ = made.serve()
-    return balanced(made.crew, Counter(served), made.eligible)[1]
+    return balanced(made.crew, Counter(served), Best(made.eligible), made.eligible)[1]
 
 
 def scipy_dense(ask: Ask, size: int, rounds: int) -> Report:

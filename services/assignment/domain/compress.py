@@ -8,7 +8,7 @@ the next one on top, so a decision costs what its profiles cost, however many ag
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush
@@ -17,7 +17,7 @@ from operator import attrgetter
 from typing import Any, TypeAlias
 
 from services.assignment.domain import rotation
-from services.assignment.domain.eligibility import Kind, barred, caps, kind_of
+from services.assignment.domain.eligibility import Kind, barred, caps, kind_of, quality
 from services.assignment.domain.model import Agent, AgentId, Code, Model, Queue, Restrictions, Ticket
 
 UNLIMITED = 1 << 60
@@ -140,6 +140,7 @@ class Crew:
         self._named: set[AgentId] = set()
         self._weights = dict(queue.weights) if queue.model is Model.WEIGHTED else {}
         self._numbers: dict[Kind, int] = {}
+        self._kinds: list[Kind] = []
         self._plain: dict[int | None, int] = {}
         self._bars: list[list[Code | None]] = []
         self.able: list[list[int]] = []
@@ -204,6 +205,7 @@ class Crew:
         if number is None:
             self._name(kind)
             number = self._numbers[kind] = len(self._bars)
+            self._kinds.append(kind)
             self._bars.append([])
             self.able.append([])
             for profile in self.profiles:
@@ -211,6 +213,16 @@ class Crew:
         if plain:
             self._plain[ticket.group] = number
         return number
+
+    def quality(self, eligible: Mapping[int, Sequence[int]]) -> dict[tuple[int, int], int]:
+        """Return how well profiles fit kinds where they fit at all; the skills model's alone."""
+        if self.queue.model is not Model.SKILLS:
+            return {}
+        liked = [kind for kind in eligible if self._kinds[kind].liked]
+        found = {
+            (k, p): quality(self.profiles[p].example, self._kinds[k]) for k in liked for p in eligible[k]
+        }
+        return {place: fit for place, fit in found.items() if fit}
 
     def bar(self, kind: int, profile: Profile) -> Code | None:
         """Return why a profile may not take tickets of a kind; None when it may."""

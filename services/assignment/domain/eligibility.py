@@ -18,6 +18,7 @@ class Kind:
         group: None = any group.
         skills: (skill, least level) that are asked for at this instant, in order.
         declined, overflow: in order, so that a kind has one spelling in every process.
+        liked: skills that are not asked for any more, in order: who holds them still fits better.
     """
 
     group: int | None = None
@@ -25,17 +26,27 @@ class Kind:
     declined: tuple[int, ...] = ()
     dedicated: int | None = None
     overflow: tuple[int, ...] = ()
+    liked: tuple[tuple[str, int], ...] = ()
 
 
 def kind_of(ticket: Ticket, as_of: datetime | None = None) -> Kind:
     """Return a ticket's kind at an instant.
 
-    A need with `drop_after_seconds` counts while the ticket waited less; at that very second it is gone
-    (facts: §5.6 and decision 20). Without an instant every need counts.
+    A need with `drop_after_seconds` counts while the ticket waited less; at that very second it bars nobody any more
+    (facts: §5.6 and decision 20), and only says who fits better. Without an instant every need counts.
     """
-    skills = {(n.skill, n.level) for n in ticket.needs if not _dropped(ticket, n.drop_after_seconds, as_of)}
+    liked = {(n.skill, n.level) for n in ticket.needs if _dropped(ticket, n.drop_after_seconds, as_of)}
+    skills = {(n.skill, n.level) for n in ticket.needs} - liked
     declined, overflow = tuple(sorted(ticket.declined)), tuple(sorted(ticket.overflow))
-    return Kind(ticket.group, tuple(sorted(skills)), declined, ticket.dedicated, overflow)
+    return Kind(
+        ticket.group, tuple(sorted(skills)), declined, ticket.dedicated, overflow, tuple(sorted(liked))
+    )
+
+
+def quality(agent: Agent, kind: Kind) -> int:
+    """Return how many skills that are not asked for any more an agent holds at their level."""
+    held = dict(agent.skills)
+    return sum(held.get(skill, 0) >= level for skill, level in kind.liked)
 
 
 def _dropped(ticket: Ticket, after_seconds: int | None, as_of: datetime | None) -> bool:

@@ -15,6 +15,7 @@ from services.assignment.domain.balance import Balance
 from services.assignment.domain.compress import BY_LOAD, Crew, Entry, Member
 from services.assignment.domain.matching import Matching
 from services.assignment.domain.model import AgentId, Model
+from services.assignment.domain.quality import Best, best
 
 Eligible = Mapping[int, Sequence[int]]
 
@@ -30,9 +31,14 @@ def hand_out(crew: Crew, served: Sequence[int], eligible: Eligible, matching: Ma
     demand = Counter(served)
     heaps = {p: crew.profiles[p].heap for one in demand for p in eligible[one]}
     targets: dict[AgentId, int] | None = None
-    if len(demand) > 1:  # with one kind, taking the next in turn is the best balance already
-        balance, targets = balanced(crew, demand, eligible)
-        matching = Matching(eligible, dict.fromkeys(heaps, 0), balance.flow)
+    places = eligible
+    fits = crew.quality({one: eligible[one] for one in demand})
+    # With one kind and no difference in quality, taking the next in turn is the best balance already.
+    if fits or len(demand) > 1:
+        free = {p: crew.profiles[p].free for p in heaps}
+        chosen = best(demand, eligible, free, fits) if fits else Best({k: [*eligible[k]] for k in demand})
+        balance, targets = balanced(crew, demand, chosen, eligible)
+        places, matching = chosen.eligible, Matching(chosen.eligible, dict.fromkeys(heaps, 0), balance.flow)
         heaps = {p: [] for p in heaps}
         for agent in targets:
             member = crew.members[agent]
@@ -44,7 +50,9 @@ def hand_out(crew: Crew, served: Sequence[int], eligible: Eligible, matching: Ma
         weight = crew.weight(eligible[one])
         share = rotation.share_of(weight)
         crew.accrue(eligible[one], share)
-        member = _next(crew, one, eligible[one], heaps, matching, share * weight)
+        sharing = sum(crew.profiles[p].sharing for p in eligible[one])
+        turn = share * weight, sharing
+        member = _next(crew, one, places[one], heaps, matching, turn)
         crew.take(member, share * weight)
         found.append(member.id)
         if targets is not None:
@@ -60,12 +68,9 @@ def _next(
     profiles: Sequence[int],
     heaps: Mapping[int, list[Entry]],
     matching: Matching[int],
-    price: int,
+    turn: tuple[int, int],
 ) -> Member:
-    sharing = sum(crew.profiles[p].sharing for p in profiles)
-    tops = [
-        (crew.rank(top, price, sharing), p, top) for p in profiles if (top := crew.top(heaps[p])) is not None
-    ]
+    tops = [(crew.rank(top, *turn), p, top) for p in profiles if (top := crew.top(heaps[p])) is not None]
     heapify(tops)
     while tops:
         _, profile, member = heappop(tops)
@@ -75,11 +80,16 @@ def _next(
 
 
 def balanced(
-    crew: Crew, demand: Mapping[int, int], eligible: Eligible
+    crew: Crew, demand: Mapping[int, int], chosen: Best, eligible: Eligible
 ) -> tuple[Balance[int], dict[AgentId, int]]:
-    """Return the best balanced way to serve so many tickets of each kind: kinds by profile, and tickets by agent."""
-    balance = Balance(demand, eligible)
-    coming = dict.fromkeys(balance.profiles, 0)  # what a profile accrues in this round
+    """Return the best balanced way to serve so many tickets of each kind: kinds by profile, and tickets by agent.
+
+    Args:
+        chosen: where tickets may go for the best quality.
+        eligible: where they may go at all.
+    """
+    balance = Balance(demand, chosen.eligible)
+    coming = {p: 0 for one in demand for p in eligible[one]}  # what a profile accrues in this round
     for one, number in demand.items():
         share = rotation.share_of(crew.weight(eligible[one]))
         for profile in eligible[one]:
@@ -94,8 +104,9 @@ def balanced(
             return (number, member.last, -credit, member.id)
         return (number * rotation.TURN - credit, member.id)
 
-    members = (crew.members[e[-2]] for p in coming for e in crew.current(crew.profiles[p]))
-    slots = [(slot(m, 0), 0, m) for m in members]
+    members = (crew.members[e[-2]] for p in balance.profiles for e in crew.current(crew.profiles[p]))
+    # What is full whichever way comes before all that is to be balanced.
+    slots = [((m.profile.index not in chosen.full, *slot(m, 0)), 0, m) for m in members]
     heapify(slots)
     targets: dict[AgentId, int] = {}
     while balance.left:
@@ -105,7 +116,8 @@ def balanced(
             continue
         number = targets[member.id] = number + 1
         if number < member.free:
-            heapreplace(slots, (slot(member, number), number, member))
+            after = (member.profile.index not in chosen.full, *slot(member, number))
+            heapreplace(slots, (after, number, member))
         else:
             heappop(slots)
     return balance, targets

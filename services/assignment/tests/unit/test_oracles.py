@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 
 from services.assignment.domain.compress import Crew
 from services.assignment.domain.decide import decide, value_order
-from services.assignment.domain.model import Agent, Model, Plan, Queue, Restrictions, Snapshot, Ticket
+from services.assignment.domain.eligibility import kind_of, quality
+from services.assignment.domain.model import Agent, Model, Need, Plan, Queue, Restrictions, Snapshot, Ticket
 
 T0 = datetime(2026, 1, 5, 9, tzinfo=UTC)
 SIZES = [(30, 60), (100, 250), (200, 3_000), (300, 900)]
@@ -109,6 +111,37 @@ def test_or_tools_finds_no_better_balance(dice: random.Random, size: tuple[int, 
     assert flow.maximum_flow() == len(mine)
     got = Counter(mine.values())
     cost = sum((a.open_count + got[a.id]) ** 2 - a.open_count**2 for a in snapshot.agents)
+    assert cost == flow.optimal_cost()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_or_tools_finds_no_better_quality_and_no_better_balance_of_that(
+    dice: random.Random, size: tuple[int, int]
+) -> None:
+    """Quality first: a skill that is held is worth more than any balance."""
+    snapshot, much = world(dice, *size), 10**6
+    agents = [replace(a, skills=((dice.choice("abc"), 1),)) for a in snapshot.agents]
+    waiting = [replace(t, needs=(Need(dice.choice("abc"), 1, 0),)) for t in snapshot.tickets]
+    queue = Queue("q", model=Model.SKILLS)
+    snapshot = Snapshot(agents, waiting, queue, as_of=T0 + timedelta(days=2))
+    mine = given(decide(snapshot))
+    kinds = {t.id: kind_of(t, snapshot.as_of) for t in waiting}
+    demand = Counter(kinds[t] for t in mine)
+    node: dict[object, int] = {}
+    supplies = {node.setdefault(kind, len(node) + 1): n for kind, n in demand.items()}
+    arcs = []
+    for agent in agents:
+        one = node.setdefault(("agent", agent.id), len(node) + 1)
+        arcs += [
+            (node[k], one, room(agent), -much * quality(agent, k)) for k in demand if k.group in agent.groups
+        ]
+        arcs += [(one, 0, 1, 2 * (agent.open_count + k) + 1) for k in range(room(agent))]
+    flow = solve(arcs, {0: -len(mine), **supplies})
+
+    people, got = {a.id: a for a in agents}, Counter(mine.values())
+    cost = sum((a.open_count + got[a.id]) ** 2 - a.open_count**2 for a in agents)
+    cost -= much * sum(quality(people[agent], kinds[ticket]) for ticket, agent in mine.items())
+    assert flow.maximum_flow() == len(mine)
     assert cost == flow.optimal_cost()
 
 

@@ -1,0 +1,135 @@
+"""Who fits best: the served tickets handed out with the most quality of all ways (facts: §5.4).
+
+Quality depends on kind and profile, so a flow between these is enough. Where it is as large as it can be, the flows
+that are as good are those along arcs without reduced cost (complementary slackness); among them the loads are
+balanced, so that quality comes first and balance second, both exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+_SINK = ("sink", 0)
+Node = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """What every way of the best quality has in common.
+
+    Attributes:
+        eligible: profiles that tickets of each kind may go to.
+        full: profiles whose slots are all taken.
+    """
+
+    eligible: dict[int, list[int]]
+    full: frozenset[int] = frozenset()
+
+
+class _Flow:
+    """A cheapest flow by successive shortest paths; the cost of a ticket is its lack of quality."""
+
+    def __init__(
+        self,
+        demand: Mapping[int, int],
+        eligible: Mapping[int, Sequence[int]],
+        free: Mapping[int, int],
+        quality: Mapping[tuple[int, int], int],
+    ) -> None:
+        self.eligible = {kind: eligible[kind] for kind in demand}
+        self.free = dict(free)
+        self.used = dict.fromkeys(free, 0)
+        self.quality = quality
+        self.flow: dict[int, dict[int, int]] = {kind: {} for kind in demand}
+        self.wanted = dict(demand)
+
+    def run(self) -> None:
+        """Serve the whole demand."""
+        while True:
+            open_kinds = {("kind", kind): 0 for kind, number in self.wanted.items() if number}
+            if not open_kinds:
+                return
+            costs, before = self._paths(open_kinds)
+            ends = [(costs["profile", p], p) for p, n in self.free.items() if n and ("profile", p) in costs]
+            self._push(min(ends)[1], before)
+
+    def potentials(self) -> dict[Node, int]:
+        """Return a potential of each node under which no arc that is left has a negative cost."""
+        nodes = [("kind", k) for k in self.eligible] + [("profile", p) for p in self.free]
+        return self._paths(dict.fromkeys([*nodes, _SINK], 0), sink=True)[0]
+
+    def _paths(
+        self, costs: dict[Node, int], *, sink: bool = False
+    ) -> tuple[dict[Node, int], dict[Node, Node]]:
+        """Return the cheapest costs from given nodes, and each node's predecessor (Bellman and Ford's)."""
+        before: dict[Node, Node] = {}
+        waiting = dict.fromkeys(costs)
+        while waiting:
+            node = next(iter(waiting))
+            del waiting[node]
+            for other, cost in self._arcs(node, sink=sink):
+                if other not in costs or costs[node] + cost < costs[other]:
+                    costs[other], before[other] = costs[node] + cost, node
+                    waiting[other] = None
+        return costs, before
+
+    def _arcs(self, node: Node, *, sink: bool) -> list[tuple[Node, int]]:
+        kind, number = node
+        if kind == "kind":
+            return [(("profile", p), -self.quality.get((number, p), 0)) for p in self.eligible[number]]
+        if kind == "sink":
+            return [(("profile", p), 0) for p, used in self.used.items() if used]
+        back = [
+            (("kind", k), self.quality.get((k, number), 0))
+            for k, units in self.flow.items()
+            if number in units
+        ]
+        return [*back, (_SINK, 0)] if sink and self.free[number] else back
+
+    def _push(self, profile: int, before: Mapping[Node, Node]) -> None:
+        """Send as much as fits along the path that ends at a profile."""
+        path: list[Node] = [("profile", profile)]
+        while path[-1] in before:
+            path.append(before[path[-1]])
+        path.reverse()
+        given_up = [(b[1], a[1]) for a, b in pairwise(path) if a[0] == "profile"]
+        most = min([self.wanted[path[0][1]], self.free[profile], *(self.flow[k][p] for k, p in given_up)])
+        for a, b in pairwise(path):
+            kind, other, by = (a[1], b[1], most) if a[0] == "kind" else (b[1], a[1], -most)
+            units = self.flow[kind].get(other, 0) + by
+            if units:
+                self.flow[kind][other] = units
+            else:
+                del self.flow[kind][other]
+        self.wanted[path[0][1]] -= most
+        self.free[profile] -= most
+        self.used[profile] += most
+
+
+def best(
+    demand: Mapping[int, int],
+    eligible: Mapping[int, Sequence[int]],
+    free: Mapping[int, int],
+    quality: Mapping[tuple[int, int], int],
+) -> Best:
+    """Return where served tickets may go when their quality together is to be the largest.
+
+    Args:
+        demand: tickets of each kind; they can all be served.
+        free: slots of each profile.
+        quality: of a ticket of a kind at a profile; 0 where there is none.
+    """
+    flow = _Flow(demand, eligible, free, quality)
+    flow.run()
+    height = flow.potentials()
+    may = {
+        kind: [
+            p
+            for p in profiles
+            if height["kind", kind] - quality.get((kind, p), 0) == height["profile", p] <= height[_SINK]
+        ]
+        for kind, profiles in flow.eligible.items()
+    }
+    return Best(may, frozenset(p for p in free if height["profile", p] < height[_SINK]))
