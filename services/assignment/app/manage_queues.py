@@ -128,7 +128,7 @@ class ManageQueues:
             if known.options.skills and not changed.options.skills:
                 for queue in await tx.directory.queues():
                     _require_skills(changed, queue)
-            anew = changed.options.group_shares != known.options.group_shares
+            anew = _distribution(changed) != _distribution(known)
             if anew:
                 await _require_groups(tx, changed)
             if not validate_only:
@@ -193,6 +193,10 @@ def _require_skills(account: Account, queue: QueueRow) -> None:
         )
 
 
+def _distribution(account: Account) -> tuple[object, int]:
+    return account.options.group_shares, account.options.group_tags
+
+
 async def _require_groups(tx: Transaction, account: Account) -> None:
     groups = [group for group, _ in account.options.group_shares]
     manned = {group for agent in await tx.directory.agents() for group in agent.groups}
@@ -207,5 +211,10 @@ async def _require_groups(tx: Transaction, account: Account) -> None:
             else ""
         )
     ]
+    if groups and account.options.group_tags:
+        said = (
+            "tickets go to groups by shares or by tags, not by both: set `group_tags` to 0, or give no shares"
+        )
+        faults.append(FieldViolation("settings.group_tags", said))
     if faults:
         raise InvalidRequestError("tickets cannot be distributed like that", violations=faults)

@@ -47,6 +47,7 @@ class AccountOptions:
         ooo_on_idle: also when he is set aside as idle.
         idle_minutes: how long an online agent may do nothing; None = for ever.
         idle_status: what he becomes then.
+        group_tags: of how many tags such a ticket gets the next instead; 0 = off.
         group_shares: (group, weight): who gets new tickets without a group; empty = off.
         dedicated: how many rules of dedicated support there are.
     """
@@ -63,7 +64,13 @@ class AccountOptions:
     ooo_on_idle: bool = False
     idle_minutes: int | None = None
     idle_status: str = "away"
+    group_tags: int = 0
     group_shares: tuple[tuple[int, int], ...] = ()
+
+
+def distributes(options: AccountOptions) -> bool:
+    """Tell whether new tickets are distributed to groups."""
+    return bool(options.group_shares or options.group_tags)
 
 
 def plain(options: QueueOptions | AccountOptions) -> dict[str, Any]:

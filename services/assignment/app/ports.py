@@ -359,7 +359,9 @@ class Outbox(Protocol):
         """Put a tag on an agent's tickets in some statuses, but for those that get it on their way back; return how many."""
         ...
 
-    async def send_to_group(self, ticket: int, group: int, write_id: str, at: datetime) -> None:
+    async def send_to_group(
+        self, ticket: int, place: int, write_id: str, at: datetime, tags: tuple[str, ...] = ()
+    ) -> None:
         """Let a ticket go to a group; if it never gets there, the group's turn is given back."""
         ...
 

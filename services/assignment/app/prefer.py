@@ -10,6 +10,7 @@ from libs.kernel.clock import Clock
 from libs.kernel.ids import AccountId, IdSource
 from libs.telemetry.logs import get_logger
 from libs.zendesk.models import Ticket
+from services.assignment.app.options import distributes
 from services.assignment.app.ports import Store, Transaction, Zendesk
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.route import Route
@@ -19,6 +20,10 @@ from services.assignment.domain.shares import whose_turn
 
 NO_QUEUE = ""
 """Where a ticket is routed that no queue gave."""
+
+
+GROUP_TAG = "playlist_group_"
+"""Begins the tags that Playlist's customers have triggers for (facts: §2.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ class Prefer:
     def wanted(account: Account | None) -> bool:
         """Tell whether the account uses any of it."""
         return account is not None and bool(
-            account.options.same_agent_hours or account.options.dedicated or account.options.group_shares
+            account.options.same_agent_hours or account.options.dedicated or distributes(account.options)
         )
 
     async def __call__(self, account: AccountId, ticket: int, command: str) -> str:
@@ -75,7 +80,7 @@ class Prefer:
         if kept is None or row is None or row.routing != "waiting":
             return ""
         wishes = await self._wishes(kept, row, rules)
-        if not wishes and not kept.options.group_shares:
+        if not wishes and not distributes(kept.options):
             return ""
         await self._route.prepare(account)
         async with self._store.transaction(account) as tx:
@@ -99,13 +104,19 @@ class Prefer:
     async def _distribute(self, tx: Transaction, ticket: int, now: datetime) -> None:
         """Give a ticket without a group to the group whose turn it is (facts: §2.6)."""
         kept, row = await tx.directory.account(), await tx.tickets.one(ticket)
-        shares = kept.options.group_shares if kept is not None else ()
-        if not shares or row is None or row.routing != "waiting" or row.facts.group_id is not None:
+        if kept is None or not distributes(kept.options):
             return
-        group = whose_turn(shares, await tx.directory.group_turns())
-        await tx.directory.take_group_turn(group)
-        await tx.tickets.put_group(ticket, group)
-        await tx.outbox.send_to_group(ticket, group, self._ids.new("grp"), now)
+        if row is None or row.routing != "waiting" or row.facts.group_id is not None:
+            return
+        turns, tags = await tx.directory.group_turns(), kept.options.group_tags
+        place = sum(turns.values()) % tags + 1 if tags else whose_turn(kept.options.group_shares, turns)
+        await tx.directory.take_group_turn(place)
+        if tags:  # its group comes with what the account's triggers make of the tag: it is not routed before
+            await tx.tickets.park(ticket)
+        else:
+            await tx.tickets.put_group(ticket, place)
+        tag = (f"{GROUP_TAG}{place}",) if tags else ()
+        await tx.outbox.send_to_group(ticket, place, self._ids.new("grp"), now, tag)
         self._wake.set()
 
     async def _wishes(self, kept: Account, row: TicketRow, rules: list[DedicatedRow]) -> list[_Wish]:

@@ -116,9 +116,17 @@ class WriteOutbox:
             await self._finish(account, write, "confirmed" if done else "conflict", ticket, written)
             return None
         if write.kind == "group":
-            if ticket is not None and ticket.status in ("new", "open") and ticket.group_id is None:
+            tagged = ticket is not None and write.tags and write.tags[0] in ticket.tags
+            if (
+                ticket is not None
+                and ticket.status in ("new", "open")
+                and ticket.group_id is None
+                and not tagged
+            ):
                 return ticket
             there = ticket is not None and ticket.group_id == write.group_id
+            if write.tags:
+                there = ticket is not None and write.tags[0] in ticket.tags
             await self._finish(account, write, "confirmed" if there else "conflict", ticket, written)
             return None
         if write.kind == "release":
@@ -163,7 +171,7 @@ class WriteOutbox:
     @staticmethod
     def _values(account: Account, write: Write) -> dict[str, Any]:
         if write.kind == "group":
-            return {"group_id": write.group_id}
+            return {"additional_tags": list(write.tags)} if write.tags else {"group_id": write.group_id}
         if write.kind == "release":
             tags = {"additional_tags": list(write.tags)} if write.tags else {}
             return {"assignee_id": None, **tags}

@@ -25,6 +25,8 @@ def options_of(
     Raises:
         InvalidRequestError: they contradict themselves.
     """
+    if "group_tags" in paths:
+        options = replace(options, group_tags=given.group_tags)
     if "group_shares" in paths:
         shares = tuple((share.group_id, share.weight) for share in given.group_shares)
         options = replace(options, group_shares=shares)
@@ -69,7 +71,7 @@ def _out_of_office(given: resources.AccountSettings) -> dict[str, Any]:
 
 def put_options(message: resources.AccountSettings, options: AccountOptions) -> resources.AccountSettings:
     """Set a message's fields; return it."""
-    message.skills = options.skills
+    message.skills, message.group_tags = options.skills, options.group_tags
     message.group_shares.extend(
         resources.GroupShare(group_id=group, weight=weight) for group, weight in options.group_shares
     )

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import pytest
+
 from libs.kernel.ids import AccountId
 from services.assignment.app.options import QueueOptions
 from services.assignment.app.ports import Store, Transaction
@@ -153,3 +155,28 @@ class RulesConformance:
             await tx.directory.put_queue(replace(Q, options=options))
         async with store.transaction(account) as tx:
             assert [q.options for q in await tx.directory.queues()] == [options]
+
+    @pytest.mark.parametrize("state", ["confirmed", "conflict"])
+    async def test_a_parked_ticket_hears_the_news_of_the_second_once_its_tag_is_written(
+        self, store: Store, account: AccountId, state: str
+    ) -> None:
+        await seed(store, account)
+        async with store.transaction(account) as tx:
+            await tx.tickets.store([facts(1, group_id=None)])
+            await tx.directory.take_group_turn(2)
+            await tx.tickets.park(1)
+            await tx.outbox.send_to_group(1, 2, "grp-1", T0, ("playlist_group_2",))
+            await tx.tickets.store([facts(1, group_id=None)])
+        async with store.transaction(account) as tx:
+            known = await tx.tickets.one(1)
+            assert known is not None
+            assert known.routing == "not_routable"
+            (write,) = await tx.outbox.take(10, 60)
+            assert (write.kind, write.group_id, write.tags) == ("group", 2, ("playlist_group_2",))
+            assert await tx.outbox.finish(write, state)
+            await tx.tickets.store([facts(1, group_id=8)])
+        async with store.transaction(account) as tx:
+            known = await tx.tickets.one(1)
+            assert known is not None
+            assert (known.routing, known.facts.group_id) == ("waiting", 8)
+            assert (await tx.directory.group_turns()).get(2, 0) == (1 if state == "confirmed" else 0)

@@ -39,6 +39,8 @@ class MemoryOutbox:
             group = write.group_id or 0
             if state != "confirmed" and self._tables.group_turns.get(group):
                 self._tables.group_turns[group] -= 1
+            if write.tags:
+                self._read_anew(write.ticket)
             return True
         if write.kind == "release":
             self._released(write, state)
@@ -52,10 +54,13 @@ class MemoryOutbox:
 
     def _released(self, write: Write, state: str) -> None:
         if state == "confirmed":
-            # Zendesk's times are whole seconds: what it says now is news, even in the second of our assignment.
-            ticket = self._tables.tickets[write.ticket]
-            facts = replace(ticket.row.facts, updated_at=datetime.fromtimestamp(0, UTC))
-            self._tables.tickets[write.ticket] = replace(ticket, row=replace(ticket.row, facts=facts))
+            self._read_anew(write.ticket)
+
+    def _read_anew(self, ticket: int) -> None:
+        # Zendesk's times are whole seconds: what it says now is news, even in the second of our change.
+        kept = self._tables.tickets[ticket]
+        facts = replace(kept.row.facts, updated_at=datetime.fromtimestamp(0, UTC))
+        self._tables.tickets[ticket] = replace(kept, row=replace(kept.row, facts=facts))
 
     async def release_tickets(
         self,
@@ -89,8 +94,12 @@ class MemoryOutbox:
         ]
         return self._tags("tag", agent, mine, tag, new_id, at)
 
-    async def send_to_group(self, ticket: int, group: int, write_id: str, at: datetime) -> None:
-        self._tables.outbox[write_id] = KeptWrite(Write(write_id, ticket, 0, group, "", at, 0, 0, "group"))
+    async def send_to_group(
+        self, ticket: int, place: int, write_id: str, at: datetime, tags: tuple[str, ...] = ()
+    ) -> None:
+        self._tables.outbox[write_id] = KeptWrite(
+            Write(write_id, ticket, 0, place, "", at, 0, 0, "group", tags)
+        )
 
     async def untag_tickets(self, agent: int, tag: str, new_id: Callable[[], str], at: datetime) -> int:
         tagged: dict[int, datetime] = {}

@@ -78,6 +78,8 @@ class SqlOutbox:
                     "AND turns > 0",
                     group=write.group_id,
                 )
+            if write.tags:
+                await self._read_anew(write.ticket)
             return True
         if write.kind == "release":
             await self._released(write, state)
@@ -111,11 +113,14 @@ class SqlOutbox:
 
     async def _released(self, write: Write, state: str) -> None:
         if state == "confirmed":
-            # Zendesk's times are whole seconds: what it says now is news, even in the second of our assignment.
-            await self._run(
-                "UPDATE tickets SET updated_at = 'epoch' WHERE account = :account AND ticket = :ticket",
-                ticket=write.ticket,
-            )
+            await self._read_anew(write.ticket)
+
+    async def _read_anew(self, ticket: int) -> None:
+        # Zendesk's times are whole seconds: what it says now is news, even in the second of our change.
+        await self._run(
+            "UPDATE tickets SET updated_at = 'epoch' WHERE account = :account AND ticket = :ticket",
+            ticket=ticket,
+        )
 
     async def release_tickets(
         self,
@@ -163,15 +168,18 @@ class SqlOutbox:
         )
         return await self._tags("tag", agent, [row.ticket for row in rows], tag, new_id, at)
 
-    async def send_to_group(self, ticket: int, group: int, write_id: str, at: datetime) -> None:
+    async def send_to_group(
+        self, ticket: int, place: int, write_id: str, at: datetime, tags: tuple[str, ...] = ()
+    ) -> None:
         await self._run(
             "INSERT INTO outbox (account, id, ticket, agent_id, group_id, read_at, queue, as_of, state, attempts, "
-            "fence, lease_until, kind) VALUES (:account, :id, :ticket, 0, :group, :at, '', :at, 'pending', 0, 0, "
-            "'epoch', 'group')",
+            "fence, lease_until, kind, tags) VALUES (:account, :id, :ticket, 0, :group, :at, '', :at, 'pending', 0, "
+            "0, 'epoch', 'group', CAST(:tags AS text[]))",
             id=write_id,
             ticket=ticket,
-            group=group,
+            group=place,
             at=at,
+            tags=list(tags),
         )
 
     async def untag_tickets(self, agent: int, tag: str, new_id: Callable[[], str], at: datetime) -> int:

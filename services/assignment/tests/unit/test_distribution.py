@@ -118,3 +118,56 @@ async def test_shares_that_cannot_work_are_refused(
         await shared(house, *shares)
     assert refused.value.violations[0].field == "settings.group_shares[1]"
     assert said in refused.value.violations[0].description
+
+
+async def tagged(house: House, number: int) -> None:
+    options = AccountOptions(group_tags=number)
+    await house.queues.change_settings(
+        ACCOUNT, "", lambda row: replace(row, options=options), validate_only=False
+    )
+
+
+async def test_tags_go_round_and_the_ticket_is_routed_once_a_trigger_gave_it_its_group(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    await house.open(1, 3)
+    await tagged(house, 3)
+    await come(house, 1, 2, 3, 4)
+
+    tags = [zendesk.tickets[n]["tags"] for n in (1, 2, 3, 4)]
+    assert tags == [["playlist_group_1"], ["playlist_group_2"], ["playlist_group_3"], ["playlist_group_1"]]
+    assert groups(zendesk, 1, 2, 3, 4) == [None] * 4
+    zendesk.change(1, group_id=BILLING)  # as the account's trigger would, in the very second
+    await house.webhook(1)
+    await house.write(ACCOUNT)
+
+    assert (zendesk.tickets[1]["assignee_id"], zendesk.tickets[1]["group_id"]) == (3, BILLING)
+    assert await house.pending() == 0
+
+
+async def test_a_tag_is_not_put_on_a_ticket_that_has_a_group_by_now_and_its_turn_is_given_back(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    await house.open()
+    await tagged(house, 2)
+    zendesk.ticket(1)
+    await house.webhook(1)
+    zendesk.change(1, group_id=BILLING)
+    await house.write(ACCOUNT)
+    await come(house, 2)
+
+    assert zendesk.tickets[1].get("tags", []) == []
+    assert zendesk.tickets[2]["tags"] == ["playlist_group_1"]
+    assert (await house.ticket(1)).facts.group_id == BILLING
+    assert (await house.ticket(1)).routing == "waiting"
+
+
+async def test_shares_and_tags_at_once_are_refused(house: House) -> None:
+    await house.open()
+    both = AccountOptions(group_shares=((SUPPORT, 1),), group_tags=4)
+
+    with pytest.raises(InvalidRequestError) as refused:
+        await house.queues.change_settings(
+            ACCOUNT, "", lambda row: replace(row, options=both), validate_only=False
+        )
+    assert [v.field for v in refused.value.violations] == ["settings.group_tags"]

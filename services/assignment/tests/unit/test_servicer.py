@@ -512,3 +512,5 @@ async def test_shares_of_groups_are_set_and_taken_away_over_the_api(
 
     assert list(answer.settings.group_shares) == shares
     assert not off.settings.group_shares
+    tags = resources.AccountSettings(group_tags=4)
+    assert (await call(rpc, "UpdateAccountSettings", parent=PARENT, settings=tags)).settings.group_tags == 4
