@@ -33,9 +33,18 @@ def page(title: str, intro: Sequence[str], played: Sequence[Played], tables: Seq
 
 
 def _waits(played: Sequence[Played]) -> str:
-    """Share of the tickets that waited no longer; each line of at most 100 points."""
-    series = [Series(p.title, [(share, p.wait(share / 100) / 3600) for share in range(101)]) for p in played]
-    return line_plot("Waits", series, "% of tickets that waited no longer", "hours")
+    """Waits of what an agent got: those whom nobody may take would hide all others."""
+    series = []
+    for one in played:
+        waits = sorted(
+            (one.given[a.ticket.id].at - a.at).total_seconds() / 3600
+            for a in one.history.arrivals
+            if a.ticket.id in one.given
+        )
+        last = len(waits) - 1
+        points = [(share, waits[last * share // 100]) for share in range(101)] if waits else []
+        series.append(Series(one.title, points))
+    return line_plot("Waits of the tickets that an agent got", series, "% that waited no longer", "hours")
 
 
 def _backlogs(played: Sequence[Played]) -> str:
