@@ -70,7 +70,7 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
     route, write = Route(store, ids, restricted), WriteOutbox(store, zendesk)
     absences = Absences(store, clock, ids, wake)
     prefer = Prefer(store, zendesk, route, restricted, clock, ids, wake)
-    skills, schedules = SyncSkills(store, zendesk), SyncSchedules(store, zendesk, clock)
+    skills, schedules = SyncSkills(store, zendesk, clock), SyncSchedules(store, zendesk, clock)
     kept = timedelta(days=settings.inputs_days)
     job = RunMinuteJob(store, zendesk, route, prefer, absences, skills, schedules, write, clock, kept)
     bell = Bell()

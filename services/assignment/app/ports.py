@@ -173,6 +173,10 @@ class Tickets(Protocol):
         """Forget invocations taken before an instant; return how many."""
         ...
 
+    async def known(self, tickets: Collection[int]) -> set[int]:
+        """Return which of some tickets are known and not at their end."""
+        ...
+
     async def one(self, ticket: int) -> TicketRow | None:
         """Return a ticket."""
         ...
@@ -284,6 +288,10 @@ class Offers(Protocol):
         """Forget what an agent skipped; return how much."""
         ...
 
+    async def forget_declines(self, before: datetime, limit: int) -> int:
+        """Forget at most so many declines, older than an instant, of tickets that nobody waits for; return how many."""
+        ...
+
     async def lift(self, tickets: Sequence[int], before: datetime) -> int:
         """Ask everybody again about tickets whose last decline is not newer than an instant; return how many."""
         ...
@@ -318,6 +326,10 @@ class Skills(Protocol):
 
     async def apply(self, links: Sequence[SkillLink]) -> None:
         """Apply changes, in their order."""
+        ...
+
+    async def forget_ended(self, limit: int) -> int:
+        """Forget what at most so many closed or deleted tickets needed; return how much."""
         ...
 
     async def of_waiting(self) -> dict[int, set[str]]:

@@ -27,7 +27,10 @@ INVOCATIONS_KEPT = timedelta(hours=24)
 """Longer than any retry of Zendesk's, and than the window of a webhook's timestamp (facts: Zendesk, decision 3)."""
 INPUTS_KEPT = timedelta(days=90)
 """How long a decision can be decided again; ours: the longest that a quarter's complaint takes."""
-INPUTS_AT_ONCE = 1000
+DECLINES_KEPT = timedelta(days=30)
+"""How long it counts who declined a ticket that may come back; ours."""
+AT_ONCE = 1000
+"""How many rows of a kind one run forgets, so that no run takes long."""
 CATCH_UP_FROM = timedelta(minutes=5)
 """How long before the last sync the export is read from when nothing better is known."""
 
@@ -99,7 +102,9 @@ class RunMinuteJob:
             done.written = (await self._write(account)).confirmed
         async with self._store.transaction(account) as tx:
             await tx.tickets.forget_invocations(now - INVOCATIONS_KEPT)
-            await tx.decisions.forget_inputs(now - self._inputs_kept, INPUTS_AT_ONCE)
+            await tx.decisions.forget_inputs(now - self._inputs_kept, AT_ONCE)
+            await tx.offers.forget_declines(now - DECLINES_KEPT, AT_ONCE)
+            await tx.skills.forget_ended(AT_ONCE)
             done.waiting = await tx.tickets.waiting()
         return done
 
@@ -114,6 +119,8 @@ class RunMinuteJob:
             page = await client.tickets.changed(_checkpoint(kept))
             rows, fresh = {t.id: t for t in page.rows}, []
             async with self._store.transaction(account) as tx:
+                # As ever before any row: a webhook that has the lock and its ticket wants others of these next.
+                await tx.decisions.lock()
                 if self._prefer.wanted(kept):
                     fresh = [i for i in rows if await tx.tickets.one(i) is None]
                 await tx.tickets.store([facts_of(t) for t in rows.values()])
@@ -145,6 +152,7 @@ class RunMinuteJob:
             get_logger().warning("the queue's view is gone", account=account, queue=queue.id)
             tickets = []
         async with self._store.transaction(account) as tx:
+            await tx.decisions.lock()
             await tx.tickets.store([facts_of(t) for t in tickets])
             await tx.directory.put_view_tickets(queue.source, [t.id for t in tickets])
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
+from libs.kernel.clock import Clock
 from libs.kernel.ids import AccountId
 from libs.zendesk.client import ZendeskClient
 from libs.zendesk.exports import Checkpoint
@@ -11,6 +13,8 @@ from libs.zendesk.models import SkillChange
 from services.assignment.app.ports import Store, Zendesk
 from services.assignment.app.rows import SkillLink
 
+TICKETS_SINCE = timedelta(days=14)
+"""How old a change of a ticket that we do not know may be: the vendor's first sync covers as much (facts: §2.3)."""
 BATCH = 100
 """Agents whose skills one call returns."""
 
@@ -18,8 +22,9 @@ BATCH = 100
 class SyncSkills:
     """Copies skills of accounts that use them; safe to repeat and to run at once."""
 
-    def __init__(self, store: Store, zendesk: Zendesk) -> None:
+    def __init__(self, store: Store, zendesk: Zendesk, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
         self._zendesk = zendesk
 
     async def whole(self, account: AccountId) -> None:
@@ -46,7 +51,7 @@ class SyncSkills:
         """Follow the stream to its end; return how many changes it told.
 
         The stream begins with the first skill that was ever given, so that the first time it tells the skills
-        of every ticket.
+        of every ticket; of those we do not know only what is young is kept.
         """
         client, told = client or await self._zendesk.of(account), 0
         while True:
@@ -57,16 +62,22 @@ class SyncSkills:
                 await tx.decisions.lock()
                 if not await tx.skills.move_cursor(before, page.checkpoint.cursor):
                     return told  # another replica is at it
-                await tx.skills.apply(list(_links(page.rows)))
+                links = list(_links(page.rows, self._clock.now() - TICKETS_SINCE))
+                known = await tx.tickets.known({one.owner for _, one in links if not one.agent})
+                await tx.skills.apply(
+                    [one for young, one in links if one.agent or young or one.owner in known]
+                )
             told += len(page.rows)
             if page.end_of_stream:
                 return told
 
 
-def _links(changes: Iterable[SkillChange]) -> Iterable[SkillLink]:
+def _links(changes: Iterable[SkillChange], since: datetime) -> Iterable[tuple[bool, SkillLink]]:
+    """Yield changes, each with whether it is young: its ticket may become known yet."""
     for change in changes:
         holds, _, owner = change.type.partition("_")
         if change.instance_id is not None and owner in ("agent", "ticket"):
-            yield SkillLink(
+            link = SkillLink(
                 owner == "agent", change.instance_id, change.attribute_value_id, holds == "associate"
             )
+            yield change.time is None or change.time >= since, link

@@ -61,7 +61,7 @@ class House:
         self.route, self.write = Route(store, ids, self.restricted), WriteOutbox(store, zendesk)
         self.absences = Absences(store, clock, ids, self.wake)
         self.prefer = Prefer(store, zendesk, self.route, self.restricted, clock, ids, self.wake)
-        self.skills = SyncSkills(store, zendesk)
+        self.skills = SyncSkills(store, zendesk, clock)
         self.schedules = SyncSchedules(store, zendesk, clock)
         self.sync = SyncAccount(
             store,

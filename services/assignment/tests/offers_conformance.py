@@ -420,3 +420,20 @@ class OffersConformance:
             assert row.facts.group_id is None
             await tx.directory.forget_group_turns()
             assert await tx.directory.group_turns() == {}
+
+    async def test_what_nobody_needs_any_more_is_forgotten(self, store: Store, account: AccountId) -> None:
+        await seed(store, account, 1, 2, 3)
+        async with store.transaction(account) as tx:
+            await tx.tickets.store([facts(2, updated_at=later(1), status="closed")])
+            await tx.tickets.store([facts(3, updated_at=later(1), assignee_id=4)])
+            assert await tx.tickets.known([1, 2, 3, 99]) == {1, 3}
+            for ticket in (1, 2, 3, 99):
+                await tx.offers.decline(ticket, 1, "skip", later(5))
+                await tx.skills.apply([SkillLink(False, ticket, "a", True)])
+            assert await tx.offers.forget_declines(later(5), 9) == 0
+            assert await tx.offers.forget_declines(later(6), 1) == 1
+            assert await tx.offers.forget_declines(later(6), 9) == 2
+            assert await tx.offers.unskip(1) == 1
+            assert await tx.skills.forget_ended(9) == 1
+            assert await tx.skills.forget_ended(9) == 0
+            assert await tx.skills.of_waiting() == {1: {"a"}}

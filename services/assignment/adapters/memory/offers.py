@@ -66,6 +66,14 @@ class MemoryOffers:
             [k for k, d in self._tables.declines.items() if k[1] == agent and d.kind == "skip"]
         )
 
+    async def forget_declines(self, before: datetime, limit: int) -> int:
+        def awaited(ticket: int) -> bool:
+            kept = self._tables.tickets.get(ticket)
+            return kept is not None and kept.row.routing in ("waiting", "offered")
+
+        old = [k for k, d in self._tables.declines.items() if d.at < before and not awaited(k[0])]
+        return self._forget(old[:limit])
+
     async def lift(self, tickets: Sequence[int], before: datetime) -> int:
         last: dict[int, datetime] = {}
         for (ticket, _), one in self._tables.declines.items():

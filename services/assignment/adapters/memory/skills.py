@@ -63,6 +63,15 @@ class MemorySkills:
             else:
                 self._tables.ticket_skills.discard(key)
 
+    async def forget_ended(self, limit: int) -> int:
+        def ended(ticket: int) -> bool:
+            kept = self._tables.tickets.get(ticket)
+            return kept is not None and kept.row.facts.status in ("closed", "deleted")
+
+        old = sorted(pair for pair in self._tables.ticket_skills if ended(pair[0]))[:limit]
+        self._tables.ticket_skills -= set(old)
+        return len(old)
+
     async def of_waiting(self) -> dict[int, set[str]]:
         found: dict[int, set[str]] = {}
         for ticket, skill in self._tables.ticket_skills:

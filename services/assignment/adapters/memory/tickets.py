@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -109,6 +109,10 @@ class MemoryTickets:
         self._tables.slas = {
             i: sla for i, sla in read.items() if i in kept and kept[i].row.routing in ("waiting", "offered")
         }
+
+    async def known(self, tickets: Collection[int]) -> set[int]:
+        found = {i: self._tables.tickets[i].row.facts for i in tickets if i in self._tables.tickets}
+        return {i for i, facts in found.items() if facts.status not in ("closed", "deleted")}
 
     async def one(self, ticket: int) -> TicketRow | None:
         kept = self._tables.tickets.get(ticket)

@@ -143,6 +143,16 @@ class SqlOffers:
         )
         return int(done.rowcount)
 
+    async def forget_declines(self, before: datetime, limit: int) -> int:
+        done = await self._run(
+            "DELETE FROM declines WHERE account = :account AND (ticket, agent_id) IN (SELECT d.ticket, d.agent_id "
+            "FROM declines d WHERE d.account = :account AND d.at < :before AND NOT EXISTS (SELECT 1 FROM tickets t "
+            "WHERE t.account = d.account AND t.ticket = d.ticket AND t.routing IN ('waiting', 'offered')) LIMIT :limit)",
+            before=before,
+            limit=limit,
+        )
+        return int(done.rowcount)
+
     async def lift(self, tickets: Sequence[int], before: datetime) -> int:
         done = await self._run(
             "DELETE FROM declines WHERE account = :account AND ticket IN (SELECT ticket FROM declines "

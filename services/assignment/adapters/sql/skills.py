@@ -100,6 +100,15 @@ class SqlSkills:
             )
             await self._run(statement, owner=link.owner, skill=link.skill)
 
+    async def forget_ended(self, limit: int) -> int:
+        done = await self._run(
+            "DELETE FROM ticket_skills WHERE account = :account AND (ticket, skill) IN (SELECT s.ticket, s.skill "
+            "FROM ticket_skills s JOIN tickets t USING (account, ticket) WHERE s.account = :account "
+            "AND t.status IN ('closed', 'deleted') LIMIT :limit)",
+            limit=limit,
+        )
+        return int(done.rowcount)
+
     async def of_waiting(self) -> dict[int, set[str]]:
         rows = await self._run(
             "SELECT s.ticket, s.skill FROM ticket_skills s JOIN tickets t USING (account, ticket) "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -172,6 +172,14 @@ class SqlTickets:
             "DELETE FROM ticket_slas s WHERE account = :account AND NOT EXISTS (SELECT 1 FROM tickets t "
             "WHERE t.account = s.account AND t.ticket = s.ticket AND t.routing IN ('waiting', 'offered'))"
         )
+
+    async def known(self, tickets: Collection[int]) -> set[int]:
+        rows = await self._run(
+            "SELECT ticket FROM tickets WHERE account = :account AND ticket = ANY(:tickets) "
+            "AND status NOT IN ('closed', 'deleted')",
+            tickets=sorted(tickets),
+        )
+        return {row.ticket for row in rows}
 
     async def one(self, ticket: int) -> TicketRow | None:
         found = await self._run(

@@ -19,6 +19,8 @@ from libs.kernel.errors import ConcurrentChangeError
 from libs.kernel.ids import CountingIds
 from services.assignment.adapters.sql.store import SqlStore
 from services.assignment.app.background import MinuteTicker
+from services.assignment.app.options import QueueOptions
+from services.assignment.domain.errors import OfferEndedError
 from services.assignment.domain.rotation import TURN
 from services.assignment.tests.house import ACCOUNT, BILLING, SUPPORT, House
 from services.assignment.tests.zendesk import LocalZendesk
@@ -64,7 +66,10 @@ async def accounted(house: House) -> None:
         # A round hands out what it takes; a turn that became no work was given back, one each.
         turns = await connection.execute(text("SELECT coalesce(sum(balance), 0) FROM rotation"))
         lost = await connection.execute(
-            text("SELECT count(*) FROM assignments WHERE state = 'conflict' AND mechanism = 'queue'")
+            text(
+                "SELECT (SELECT count(*) FROM assignments WHERE state = 'conflict' AND mechanism = 'queue') "
+                "+ (SELECT count(*) FROM offers WHERE state IN ('declined', 'expired', 'withdrawn'))"
+            )
         )
         assert turns.scalar_one() == TURN * lost.scalar_one()
         double = await connection.execute(
@@ -233,3 +238,41 @@ async def test_a_round_that_can_never_be_sure_gives_up_and_leaves_nothing(replic
 
     assert await house.decisions() == before
     assert await house.pending() == 0
+
+
+async def test_an_offer_has_one_end_however_many_answer_at_once(replicas: list[House]) -> None:
+    first = replicas[0]
+    await first.queue("asked", options=QueueOptions(offer_seconds=60))
+    for number in range(1, 13):
+        first.zendesk.ticket(number, group_id=SUPPORT)
+    first.clock.advance(timedelta(minutes=2))
+    await asyncio.gather(*(h.job(ACCOUNT, catch_up=True, wait_for_writes=True) for h in replicas))
+    offers = [d for d in await first.decisions() if d.outcome == "OFFERED"]
+    assert Counter(d.ticket for d in offers) == dict.fromkeys(range(1, 13), 1)
+
+    async def answer(house: House, offer: str, agent: int | None, *, accept: bool) -> str:
+        try:
+            await house.answer(ACCOUNT, offer, agent, accept=accept)
+        except OfferEndedError:
+            return "ended"
+        return "accepted" if accept else "declined"
+
+    # Of every second offer the decline is sent first; which one comes first is for PostgreSQL to say.
+    asked = [(d, accept) for n, d in enumerate(offers) for accept in (n % 2 == 0, n % 2 == 1)]
+    said = await asyncio.gather(
+        *(answer(replicas[n % 4], d.id, d.agent_id, accept=accept) for n, (d, accept) in enumerate(asked))
+    )
+    first.clock.advance(timedelta(minutes=1))
+    await asyncio.gather(*(h.expire(ACCOUNT) for h in replicas))
+    await asyncio.gather(*(h.write(ACCOUNT) for h in replicas))
+
+    ends = [{said[2 * n], said[2 * n + 1]} for n in range(len(offers))]
+    assert all(both in ({"accepted", "ended"}, {"declined", "ended"}) for both in ends)
+    assert {"accepted", "declined"} <= set(said)
+    accepted = {d.ticket: d.agent_id for d, both in zip(offers, ends, strict=True) if "accepted" in both}
+    written = {
+        ticket: row["assignee_id"] for ticket, row in first.zendesk.tickets.items() if row["assignee_id"]
+    }
+    assert accepted == written
+    assert len(first.zendesk.writes) == len(written)
+    await accounted(first)

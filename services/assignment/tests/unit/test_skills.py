@@ -179,3 +179,23 @@ async def test_a_ticket_that_comes_back_begins_to_wait_anew(house: House, zendes
     await house.minute(minutes=60)
 
     assert (await house.ticket(5)).routing == "assigned"
+
+
+async def test_of_tickets_that_nobody_knows_only_what_is_young_is_kept(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    await house.open()  # nobody is there, so that what comes waits
+    await use(house)
+    zendesk.skill(4, "fr")
+    ask(house, 5, "fr")
+    await house.webhook(5)
+    house.clock.advance(timedelta(days=14, seconds=1))
+    zendesk.skill(6, "fr")
+
+    await house.sync(ACCOUNT, HOOK)
+    for number in (4, 6):
+        zendesk.ticket(number, group_id=SUPPORT)
+        await house.webhook(number)
+
+    async with house.store.transaction(ACCOUNT) as tx:
+        assert await tx.skills.of_waiting() == {5: {"fr"}, 6: {"fr"}}
