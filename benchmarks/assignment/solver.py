@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,23 @@ def scipy_dense(ask: Ask, size: int, rounds: int) -> Report:
     return report
 
 
+def rounds_of(sizes: Sequence[tuple[int, int]]) -> Report:
+    """Measure whole rounds of other sizes, once each, and the reasons of one decision."""
+    report = Report("whole rounds, 200 teams", ["seconds", "given", "ms to explain one"])
+    for number, waiting in sizes:
+        dice = random.Random(6)
+        people, asked = agents(number, dice, teams=200), tickets(waiting, dice)
+        snapshot = Snapshot(people, asked, Queue("q", model=Model.LEAST_ACTIVE))
+        began = time.perf_counter()
+        plan = decide(snapshot)
+        took = time.perf_counter() - began
+        began = time.perf_counter()
+        dict(plan.decisions[0].codes)
+        explained = (time.perf_counter() - began) * 1000
+        report.add(f"{number:,} agents x {waiting:,} tickets", took, len(plan.assigned), explained)
+    return report
+
+
 def micro_batches(number: int, waiting: int, rounds: int) -> Report:
     """Measure a standing queue: load it, then decide for 100 tickets and 100 freed slots at a time."""
     report = Report(
@@ -234,7 +251,7 @@ def main(
     Args:
         oracles_python: a Python that has ortools and scipy.
         rounds: of each case, after one to warm up.
-        large: also 10,000 agents and 1,000,000 tickets.
+        large: also up to 15,000 agents and 1,000,000 tickets.
         json_file: what is printed, for machines; one file per table, with a number before its ending.
     """
     reports = []
@@ -246,6 +263,7 @@ def main(
             reports.append(scipy_dense(ask, 1_000, rounds))
     reports += [online(100, 20_000, rounds), online(1_000, 20_000, rounds)]
     if large:
+        reports.append(rounds_of([(100, 250), (10_000, 100_000), (15_000, 500_000)]))
         reports.append(micro_batches(10_000, 1_000_000, 200))
     for number, report in enumerate(reports):
         report.show(json_file and json_file.with_stem(f"{json_file.stem}-{number}"))

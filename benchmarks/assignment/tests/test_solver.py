@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.assignment.instances import Compressed, agents, tickets
 from benchmarks.assignment.rivals import Ring, Scan
-from benchmarks.assignment.solver import HOW_ORACLES, OURS, WHOLE, batch, micro_batches, online
+from benchmarks.assignment.solver import HOW_ORACLES, OURS, WHOLE, batch, micro_batches, online, rounds_of
 from benchmarks.measure import Report
 from services.assignment.domain.decide import decide
 from services.assignment.domain.model import Agent, Model, Queue, Snapshot
@@ -53,6 +53,13 @@ def test_every_slot_that_is_freed_is_filled_again() -> None:
 
     assert report.rows[0]["case"] == "load"
     assert float(case(report, "micro-batch")["median ms"]) > 0
+
+
+def test_whole_rounds_are_told_by_size() -> None:
+    (row,) = rounds_of([(10, 50)]).rows
+
+    assert row["case"] == "10 agents x 50 tickets"
+    assert 0 < int(row["given"]) <= 50
 
 
 def test_rivals_give_to_who_may_and_has_room() -> None:

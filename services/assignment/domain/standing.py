@@ -1,7 +1,8 @@
 """A queue that stands: rounds cost what changed, not what waits.
 
 The same rules as `decide`, on state that is kept between rounds: what waits by kind, sorted; agents by profile
-with their free slots. It is a cache: whoever holds it can make it anew from the store at any time.
+with their free slots. It is a cache: whoever holds it can make it anew from the store at any time, and should now and
+then, for kinds of tickets that came once (who declined what) are not forgotten.
 """
 
 from __future__ import annotations
