@@ -115,7 +115,7 @@ DEFINITION = ServiceDefinition(
     name="assignment",
     settings_type=AssignmentSettings,
     migrations="services.assignment.migrations",
-    minimum_revision="0011",
+    minimum_revision="0012",
     peers=PEERS,
     build=build,
 )

@@ -64,6 +64,8 @@ DATA_MAP = DataMap(
             "routing facts",
         ),
         *not_personal("schedules", "account id zone week holidays", "business hours"),
+        Column("agent_capacities", "user_id", Strategy.DELETE_ROW, "whose capacity", "user_id"),
+        *not_personal("agent_capacities", "account units", "how much"),
         Column("agent_schedules", "user_id", Strategy.DELETE_ROW, "whose shifts", "user_id"),
         *not_personal("agent_schedules", "account schedule", "which shifts"),
         *not_personal("ticket_slas", "account ticket read_at breach_at", "when a ticket's SLA is breached"),

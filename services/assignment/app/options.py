@@ -16,6 +16,8 @@ class QueueOptions:
     Attributes:
         offer_seconds: how long an agent may think about a ticket; None = tickets are assigned at once.
         ageing_seconds: waiting time that makes up for one step of priority; None = priority goes first.
+        work_units: of an agent's capacity that one of its tickets takes.
+        open_limit: most open tickets of this queue per agent.
         overflow_groups: whose agents help a ticket that waited `overflow_seconds`.
         overflow_queue: whose tickets those become that waited so long; empty = none.
         schedule: outside whose hours the queue rests; None = it never does.
@@ -26,6 +28,8 @@ class QueueOptions:
     ageing_seconds: int | None = None
     schedule: int | None = None
     weights: tuple[tuple[int, int], ...] = ()
+    work_units: int = 1
+    open_limit: int | None = None
     overflow_groups: tuple[int, ...] = ()
     overflow_queue: str = ""
     overflow_seconds: int | None = None
@@ -47,6 +51,7 @@ class AccountOptions:
         ooo_on_idle: also when he is set aside as idle.
         idle_minutes: how long an online agent may do nothing; None = for ever.
         idle_status: what he becomes then.
+        capacity_units: default capacity of agents; None = no limit.
         group_tags: of how many tags such a ticket gets the next instead; 0 = off.
         group_shares: (group, weight): who gets new tickets without a group; empty = off.
         dedicated: how many rules of dedicated support there are.
@@ -65,6 +70,7 @@ class AccountOptions:
     idle_minutes: int | None = None
     idle_status: str = "away"
     group_tags: int = 0
+    capacity_units: int | None = None
     group_shares: tuple[tuple[int, int], ...] = ()
 
 

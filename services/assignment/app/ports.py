@@ -23,6 +23,7 @@ from services.assignment.app.rows import (
     SkillRow,
     SummaryRow,
     TicketRow,
+    Work,
     Write,
 )
 from services.assignment.domain.hours import Schedule
@@ -409,6 +410,22 @@ class Outbox(Protocol):
         ...
 
 
+class Capacities(Protocol):
+    """Agents' own capacity, and the work that they have."""
+
+    async def of_agents(self) -> dict[int, int]:
+        """Return the capacity of every agent who has his own, in units."""
+        ...
+
+    async def put_agent(self, agent: int, units: int | None) -> None:
+        """Give an agent a capacity of his own, or the account's."""
+        ...
+
+    async def work(self, queue: str) -> dict[int, Work]:
+        """Return what agents have in hand."""
+        ...
+
+
 class Schedules(Protocol):
     """Schedules, and which agents go by them."""
 
@@ -439,6 +456,7 @@ class Transaction:
     offers: Offers
     skills: Skills
     schedules: Schedules
+    capacities: Capacities
     outbox: Outbox
     requests: Requests
 

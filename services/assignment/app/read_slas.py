@@ -42,6 +42,7 @@ class ReadSlas:
                 get_logger().warning("sla times wait", account=account, why=type(error).__name__)
                 return read
             async with self._store.transaction(account) as tx:
+                await tx.decisions.lock()  # two replicas' reads of one account write the same rows
                 await tx.tickets.put_slas(breaches, now)
             read += len(breaches)
             if len(breaches) < len(unread) or len(unread) < AT_ONCE:

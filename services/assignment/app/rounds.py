@@ -31,6 +31,8 @@ def rules(queue: QueueRow, *, pull: bool = False) -> Queue:
         offer_seconds=None if pull else queue.options.offer_seconds,
         ageing_seconds=queue.options.ageing_seconds,
         weights=queue.options.weights,
+        work=queue.options.work_units,
+        open_limit=queue.options.open_limit,
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from libs.kernel.errors import ConcurrentChangeError
 from libs.kernel.ids import AccountId, IdSource
 from libs.telemetry.logs import get_logger
-from services.assignment.app import overflow, schedules
+from services.assignment.app import capacity, overflow, schedules
 from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.rows import Account, QueueRow, Round
@@ -57,6 +57,7 @@ class Route:
     ) -> Snapshot:
         """Return everything that a round of a queue looks at."""
         snapshot = await tx.decisions.snapshot(account, queue, as_of, only, ticket)
+        snapshot = await capacity.applied(tx, account, queue, snapshot)
         snapshot = overflow.applied(queue, snapshot, as_of)
         snapshot = await schedules.applied(tx, queue, snapshot, as_of)
         return self._restricted.applied(account.account, snapshot)

@@ -266,6 +266,19 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What an agent has in hand: open tickets, and those that he thinks about.
+
+    Attributes:
+        units: that they take by the queues that gave them; a ticket from elsewhere takes 1.
+        of_queue: how many the queue in question gave.
+    """
+
+    units: int = 0
+    of_queue: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SummaryRow:
     """Figures of an account."""
 

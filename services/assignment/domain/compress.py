@@ -44,6 +44,9 @@ _OWN = frozenset(
         "daily_limit",
         "last_assigned_at",
         "credit",
+        "capacity",
+        "load",
+        "open_queue",
     }
 )
 _shared = attrgetter(*(f.name for f in fields(Agent) if f.name not in _OWN))
@@ -79,7 +82,7 @@ class Member:
 
     Attributes:
         agent: what was last put.
-        inbox, daily, queue_daily, batch: tickets until each limit, about `UNLIMITED` without one; negative when
+        inbox, daily, queue_daily, batch, room (capacity, the queue's open limit): tickets until each limit, about `UNLIMITED` without one; negative when
             somebody assigned beyond it by hand.
         base: his credit without what his profile accrued; without that addition while he does not share.
         taken: tickets of this round.
@@ -92,6 +95,7 @@ class Member:
     daily: int
     queue_daily: int
     batch: int
+    room: int
     open: int
     last: datetime
     base: int
@@ -107,12 +111,12 @@ class Member:
     @property
     def free(self) -> int:
         """Tickets that he may still take."""
-        return max(0, min(self.inbox, self.daily, self.queue_daily, self.batch))
+        return max(0, min(self.inbox, self.daily, self.queue_daily, self.batch, self.room))
 
     @property
     def full(self) -> bool:
         """Whether a limit holds him that does not end with the run, as the batch size does."""
-        return min(self.inbox, self.daily, self.queue_daily) <= 0
+        return min(self.inbox, self.daily, self.queue_daily, self.room) <= 0
 
     @property
     def credit(self) -> int:
@@ -160,6 +164,7 @@ class Crew:
             limits.get(Code.DAILY_LIMIT, UNLIMITED),
             limits.get(Code.QUEUE_DAILY_LIMIT, UNLIMITED),
             limits.get(Code.BATCH_SIZE, UNLIMITED),
+            min(limits.get(code, UNLIMITED) for code in (Code.CHANNEL_LIMIT, Code.CAPACITY)),
             agent.open_count,
             agent.last_assigned_at or NEVER,
             agent.credit,
@@ -180,7 +185,7 @@ class Crew:
         """Count tickets that an agent has more, or less, from outside these rounds.
 
         Args:
-            opened: in status Open.
+            opened: in status Open, of this queue.
             daily: that queues gave him in the last 12 hours.
             queue_daily: of these, of this queue.
             batch: of this run.
@@ -192,6 +197,7 @@ class Crew:
         member.daily -= daily
         member.queue_daily -= queue_daily
         member.batch -= batch
+        member.room -= opened
         member.open += opened
         self._enter(member)
 
@@ -245,6 +251,7 @@ class Crew:
         member.daily -= 1
         member.queue_daily -= 1
         member.batch -= 1
+        member.room -= 1
         member.open += 1
         member.taken += 1
         member.base -= price

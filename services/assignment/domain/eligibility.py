@@ -114,6 +114,11 @@ def caps(agent: Agent, queue: Queue) -> dict[Code, int]:
     found: dict[Code, int] = {}
     if agent.inbox_limit is not None:
         found[Code.INBOX_LIMIT] = agent.inbox_limit - agent.open_count
+    if queue.open_limit is not None:
+        found[Code.CHANNEL_LIMIT] = queue.open_limit - agent.open_queue
+    if agent.capacity is not None:
+        # All tickets of a round take the same, so that whole slots are exact (facts: §5.3).
+        found[Code.CAPACITY] = (agent.capacity - agent.load) // queue.work
     if queue.scheduled and agent.daily_limit is not None:
         found[Code.DAILY_LIMIT] = agent.daily_limit - agent.assigned_12h
     if queue.scheduled and queue.daily_limit is not None:

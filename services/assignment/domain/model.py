@@ -40,6 +40,8 @@ class Code(StrEnum):
     DECLINED = "DECLINED"
     NOT_DEDICATED = "NOT_DEDICATED"
     INBOX_LIMIT = "INBOX_LIMIT"
+    CHANNEL_LIMIT = "CHANNEL_LIMIT"
+    CAPACITY = "CAPACITY"
     DAILY_LIMIT = "DAILY_LIMIT"
     QUEUE_DAILY_LIMIT = "QUEUE_DAILY_LIMIT"
     BATCH_SIZE = "BATCH_SIZE"
@@ -51,7 +53,15 @@ class Code(StrEnum):
 
 
 FULL = frozenset(
-    {Code.INBOX_LIMIT, Code.DAILY_LIMIT, Code.QUEUE_DAILY_LIMIT, Code.BATCH_SIZE, Code.SLOT_TAKEN}
+    {
+        Code.INBOX_LIMIT,
+        Code.CHANNEL_LIMIT,
+        Code.CAPACITY,
+        Code.DAILY_LIMIT,
+        Code.QUEUE_DAILY_LIMIT,
+        Code.BATCH_SIZE,
+        Code.SLOT_TAKEN,
+    }
 )
 """Reasons that end by themselves: the agent may take such tickets, only not now."""
 
@@ -85,6 +95,9 @@ class Agent:
         off_shift: whether his schedule keeps him from new tickets now.
         skills: (skill, level), by skill.
         restricted: whether he had his data kept out of routing (GDPR Art. 18).
+        capacity: units of work that he can have at once.
+        load: units that his open tickets take; 0 where neither he nor the queue has such a limit.
+        open_queue: of these tickets, how many the queue in question gave him.
     """
 
     id: AgentId
@@ -107,6 +120,9 @@ class Agent:
     off_shift: bool = False
     skills: tuple[tuple[str, int], ...] = ()
     restricted: bool = False
+    capacity: int | None = None
+    load: int = 0
+    open_queue: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +178,8 @@ class Queue:
         closed: whether its schedule rests now: nothing is given.
         weights: turns of each agent beside the others', in order of the agents; whoever is not named has 1. The
             weighted model's alone.
+        work: units of an agent's capacity that one of its tickets takes.
+        open_limit: most open tickets of this queue per agent.
         ageing_seconds: waiting time that makes up for one step of priority; None = priority always goes first.
     """
 
@@ -175,6 +193,8 @@ class Queue:
     offer_seconds: int | None = None
     closed: bool = False
     ageing_seconds: int | None = None
+    work: int = 1
+    open_limit: int | None = None
     weights: tuple[tuple[AgentId, int], ...] = ()
 
 

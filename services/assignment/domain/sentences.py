@@ -11,6 +11,10 @@ from services.assignment.domain.model import GIVEN, Code, Decision, Outcome, Sna
 # What ends by itself comes first, then what a person can change; within each, in the order of the checks.
 _SENTENCES: dict[Code, str] = {
     Code.INBOX_LIMIT: "{n} at the inbox limit: free when a ticket leaves status Open, or with a higher inbox limit",
+    Code.CHANNEL_LIMIT: "{n} at the queue's limit of open tickets: free when one of these leaves status Open, or with a "
+    "higher open limit of the queue",
+    Code.CAPACITY: "{who} {has} too little capacity left for a ticket of this queue: free when open tickets are done, or "
+    "with more capacity units",
     Code.DAILY_LIMIT: "{n} at the limit of tickets in 12 hours: free as the oldest of these become older, or with a "
     "higher daily limit",
     Code.QUEUE_DAILY_LIMIT: "{n} at the queue's limit of tickets in 12 hours: free as the oldest of these become "
@@ -77,4 +81,6 @@ def about_skills(decision: Decision, snapshot: Snapshot) -> list[str]:
 
 def _sentence(code: Code, number: int) -> str:
     who = "1 agent" if number == 1 else f"{number} agents"
-    return _SENTENCES[code].format(who=who, n=f"{who} {'is' if number == 1 else 'are'}")
+    return _SENTENCES[code].format(
+        who=who, n=f"{who} {'is' if number == 1 else 'are'}", has="has" if number == 1 else "have"
+    )

@@ -58,8 +58,10 @@ class AgentMethods(Methods):
                 schedule = schedule_of(request.schedule_id)
                 await require_usable(tx, schedule, "schedule_id")
                 await tx.schedules.put_agent(user, schedule)
+            units = request.capacity_units if request.HasField("capacity_units") else None
+            await tx.capacities.put_agent(user, units)
         return messages.UpdateAgentLimitsResponse(
-            agent=agent_message(account_name(account), row, schedule=schedule)
+            agent=agent_message(account_name(account), row, schedule=schedule, capacity=units)
         )
 
     async def SetStatuses(
@@ -80,10 +82,15 @@ class AgentMethods(Methods):
         size, after, query = self._page(request)
         async with self._use.store.transaction(account_of(request.parent)) as tx:
             rows = await tx.directory.agents(after=after, limit=size + 1, inactive=request.show_inactive)
-            shifts = await tx.schedules.of_agents()
+            shifts, capacities = await tx.schedules.of_agents(), await tx.capacities.of_agents()
         shown, token = self._cut(rows, size, query, lambda r: r.user_id)
         return messages.ListAgentsResponse(
-            agents=[agent_message(request.parent, r, schedule=shifts.get(r.user_id)) for r in shown],
+            agents=[
+                agent_message(
+                    request.parent, r, schedule=shifts.get(r.user_id), capacity=capacities.get(r.user_id)
+                )
+                for r in shown
+            ],
             next_page_token=token,
         )
 
@@ -93,8 +100,14 @@ class AgentMethods(Methods):
         async with self._use.store.transaction(account) as tx:
             row = await tx.directory.agent(int(last(request.name)))
             held = await tx.skills.of_agents([row.user_id]) if row else {}
-            shifts = await tx.schedules.of_agents()
+            shifts, capacities = await tx.schedules.of_agents(), await tx.capacities.of_agents()
         if row is None:
             raise NotFoundError("no such agent", metadata={"name": request.name})
-        message = agent_message(account_name(account), row, held.get(row.user_id), shifts.get(row.user_id))
+        message = agent_message(
+            account_name(account),
+            row,
+            held.get(row.user_id),
+            shifts.get(row.user_id),
+            capacities.get(row.user_id),
+        )
         return messages.GetAgentResponse(agent=message)

@@ -82,6 +82,8 @@ def queue_message(parent: str, row: QueueRow) -> resources.Queue:
         overflow_group_ids=row.options.overflow_groups,
         overflow_queue_id=row.options.overflow_queue,
         overflow_seconds=row.options.overflow_seconds,
+        work_units=row.options.work_units,
+        open_limit=row.options.open_limit,
         etag=str(row.version),
         create_time=timestamp(row.created_at),
         update_time=timestamp(row.updated_at),
@@ -107,12 +109,14 @@ def agent_message(
     row: AgentRow,
     skills: Mapping[str, int] | None = None,
     schedule: int | None = None,
+    capacity: int | None = None,
 ) -> resources.Agent:
     """Return an agent as a message.
 
     Args:
         skills: levels by skill.
         schedule: of his shifts.
+        capacity: his own, in units.
     """
     held = sorted((skills or {}).items())
     return resources.Agent(
@@ -133,6 +137,7 @@ def agent_message(
         activity_time=timestamp(row.active_at),
         skills=[resources.AgentSkill(skill_id=skill, level=level) for skill, level in held],
         schedule_id=str(schedule or ""),
+        capacity_units=capacity,
         etag=str(row.version),
     )
 

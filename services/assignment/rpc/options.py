@@ -25,6 +25,9 @@ def options_of(
     Raises:
         InvalidRequestError: they contradict themselves.
     """
+    if "capacity_units" in paths:
+        units = given.capacity_units if given.HasField("capacity_units") else None
+        options = replace(options, capacity_units=units)
     if "group_tags" in paths:
         options = replace(options, group_tags=given.group_tags)
     if "group_shares" in paths:
@@ -72,6 +75,8 @@ def _out_of_office(given: resources.AccountSettings) -> dict[str, Any]:
 def put_options(message: resources.AccountSettings, options: AccountOptions) -> resources.AccountSettings:
     """Set a message's fields; return it."""
     message.skills, message.group_tags = options.skills, options.group_tags
+    if options.capacity_units is not None:
+        message.capacity_units = options.capacity_units
     message.group_shares.extend(
         resources.GroupShare(group_id=group, weight=weight) for group, weight in options.group_shares
     )

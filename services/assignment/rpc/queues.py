@@ -155,6 +155,8 @@ _QUEUE_FIELDS = (
     "overflow_seconds",
     "weights",
     "overflow_queue_id",
+    "work_units",
+    "open_limit",
 )
 
 
@@ -189,8 +191,10 @@ def _option(given: resources.Queue, path: str) -> dict[str, Any]:
             return {"schedule": schedule_of(given.schedule_id)}
         case "weights":
             return {"weights": _weights(given)}
-        case "offer_seconds" | "ageing_seconds" | "overflow_seconds":
+        case "offer_seconds" | "ageing_seconds" | "overflow_seconds" | "open_limit":
             return {path: getattr(given, path) if given.HasField(path) else None}
+        case "work_units":
+            return {"work_units": given.work_units or 1}
         case "overflow_group_ids":
             return {"overflow_groups": tuple(given.overflow_group_ids)}
         case "overflow_queue_id":

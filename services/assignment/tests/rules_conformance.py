@@ -11,7 +11,7 @@ import pytest
 from libs.kernel.ids import AccountId
 from services.assignment.app.options import QueueOptions
 from services.assignment.app.ports import Store, Transaction
-from services.assignment.app.rows import QueueRow
+from services.assignment.app.rows import QueueRow, Work
 from services.assignment.domain.hours import Schedule
 from services.assignment.domain.model import Snapshot
 from services.assignment.tests.store_conformance import T0, Q, facts, later, round_, seed
@@ -180,3 +180,35 @@ class RulesConformance:
             assert known is not None
             assert (known.routing, known.facts.group_id) == ("waiting", 8)
             assert (await tx.directory.group_turns()).get(2, 0) == (1 if state == "confirmed" else 0)
+
+    async def test_work_in_hand_counts_by_the_queue_that_gave_it(
+        self, store: Store, account: AccountId
+    ) -> None:
+        heavy = replace(Q, options=QueueOptions(work_units=5))
+        offering = replace(Q, id="other", options=QueueOptions(work_units=3, offer_seconds=60))
+        await seed(store, account, 1, agents=(1,))
+        async with store.transaction(account) as tx:
+            await tx.directory.put_queue(heavy)
+            assert await tx.capacities.work("q") == {}
+            await round_(tx, queue=heavy)
+            await tx.tickets.store(
+                [facts(2, assignee_id=1, status="open"), facts(3, assignee_id=1, status="pending")]
+            )
+        async with store.transaction(account) as tx:
+            await tx.directory.put_queue(offering)
+            await tx.tickets.store([facts(4)])
+            await round_(tx, queue=offering, at=later(5))
+        async with store.transaction(account) as tx:
+            assert await tx.capacities.work("q") == {1: Work(5 + 1 + 3, 1)}
+            assert await tx.capacities.work("other") == {1: Work(9, 1)}
+            await tx.directory.delete_queue("q")
+            assert await tx.capacities.work("q") == {1: Work(1 + 1 + 3, 1)}
+
+    async def test_own_capacities_come_and_go(self, store: Store, account: AccountId) -> None:
+        async with store.transaction(account) as tx:
+            await tx.capacities.put_agent(1, 5)
+            await tx.capacities.put_agent(1, 7)
+            await tx.capacities.put_agent(2, 5)
+            await tx.capacities.put_agent(2, None)
+        async with store.transaction(account) as tx:
+            assert await tx.capacities.of_agents() == {1: 7}

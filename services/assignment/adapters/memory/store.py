@@ -10,6 +10,7 @@ from datetime import datetime
 
 from libs.db.requests import MemoryRequests
 from libs.kernel.ids import AccountId
+from services.assignment.adapters.memory.capacities import MemoryCapacities
 from services.assignment.adapters.memory.decisions import MemoryDecisions
 from services.assignment.adapters.memory.directory import MemoryDirectory
 from services.assignment.adapters.memory.offers import MemoryOffers
@@ -54,6 +55,7 @@ class MemoryStore:
                 MemoryOffers(work),
                 MemorySkills(work),
                 MemorySchedules(work),
+                MemoryCapacities(work),
                 MemoryOutbox(work),
                 MemoryRequests(work.requests),
             )

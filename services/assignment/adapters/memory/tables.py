@@ -85,6 +85,7 @@ class Tables:
     slas: dict[int, tuple[datetime, datetime | None]] = field(default_factory=dict)
     group_turns: dict[int, int] = field(default_factory=dict)
     schedules: dict[int, Schedule] = field(default_factory=dict)
+    capacities: dict[int, int] = field(default_factory=dict)
     shifts: dict[int, int] = field(default_factory=dict)
     invocations: dict[str, datetime] = field(default_factory=dict)
     assignments: dict[str, KeptAssignment] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from libs.db.engine import Database
 from libs.db.requests import SqlRequests
 from libs.kernel.ids import AccountId
+from services.assignment.adapters.sql.capacities import SqlCapacities
 from services.assignment.adapters.sql.decisions import SqlDecisions
 from services.assignment.adapters.sql.directory import SqlDirectory
 from services.assignment.adapters.sql.offers import SqlOffers
@@ -40,6 +41,7 @@ class SqlStore:
                 SqlOffers(connection, account),
                 SqlSkills(connection, account),
                 SqlSchedules(connection, account),
+                SqlCapacities(connection, account),
                 SqlOutbox(connection, account),
                 SqlRequests(connection),
             )

@@ -39,6 +39,7 @@ PLACES = (
         # A rule without agents names nobody: its tickets go their ordinary way.
         change="agents = array_remove(agents, :user)",
     ),
+    Place("agent_capacities", "", Strategy.DELETE_ROW, "user_id = :user", shown="units"),
     Place("agent_schedules", "", Strategy.DELETE_ROW, "user_id = :user", shown="schedule"),
     Place("agent_skills", "", Strategy.DELETE_ROW, "user_id = :user", shown="skill, level"),
     Place("memberships", "", Strategy.DELETE_ROW, "user_id = :user", shown="group_id"),

@@ -33,6 +33,7 @@ async def test_migrations_go_up_once_and_serve_what_main_asks_for(fresh_database
         "0009",
         "0010",
         "0011",
+        "0012",
     ]
     assert migrate(url, PACKAGE) == []
     assert pending(url, PACKAGE) == []
@@ -50,7 +51,7 @@ async def test_the_second_migration_keeps_the_rows_of_the_first(fresh_database: 
             text(
                 "DROP TABLE inputs, view_tickets, zendesk_windows, queue_options, offers, declines, "
                 "dedicated_rules, skills, agent_skills, ticket_skills, skill_cursors, group_turns, ticket_slas, schedules, "
-                "agent_schedules"
+                "agent_schedules, agent_capacities"
             )
         )
         await connection.execute(text("DROP INDEX assignments_recent, invocations_at"))
@@ -79,6 +80,7 @@ async def test_the_second_migration_keeps_the_rows_of_the_first(fresh_database: 
         "0009",
         "0010",
         "0011",
+        "0012",
     ]
     async with database.transaction() as connection:
         assert (await connection.execute(text("SELECT inputs FROM decisions"))).scalar_one() == ""

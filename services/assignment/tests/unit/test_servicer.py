@@ -514,3 +514,28 @@ async def test_shares_of_groups_are_set_and_taken_away_over_the_api(
     assert not off.settings.group_shares
     tags = resources.AccountSettings(group_tags=4)
     assert (await call(rpc, "UpdateAccountSettings", parent=PARENT, settings=tags)).settings.group_tags == 4
+
+
+async def test_capacity_is_set_shown_and_taken_away(rpc: AssignmentServicer, house: House) -> None:
+    acts(9, "admin")
+    await house.open(1)
+    given = resources.Queue(**QUEUE, work_units=5, open_limit=3)
+    queue = (await call(rpc, "CreateQueue", parent=PARENT, queue=given, request_id="c")).queue
+    mask = {"paths": ["work_units", "open_limit"]}
+    plain = (await call(rpc, "UpdateQueue", queue=resources.Queue(name=queue.name), update_mask=mask)).queue
+    settings = (
+        await call(
+            rpc, "UpdateAccountSettings", parent=PARENT, settings=resources.AccountSettings(capacity_units=9)
+        )
+    ).settings
+    agent = f"{PARENT}/agents/1"
+    own = (await call(rpc, "UpdateAgentLimits", name=agent, capacity_units=4)).agent
+
+    assert (queue.work_units, queue.open_limit) == (5, 3)
+    assert (plain.work_units, plain.HasField("open_limit")) == (1, False)
+    assert (settings.capacity_units, own.capacity_units) == (9, 4)
+    assert (await call(rpc, "GetAgent", name=agent)).agent.capacity_units == 4
+    listed = (await call(rpc, "ListAgents", parent=PARENT)).agents
+    assert [a.HasField("capacity_units") for a in listed] == [True, False, False, False]
+    taken = (await call(rpc, "UpdateAgentLimits", name=agent)).agent
+    assert not taken.HasField("capacity_units")

@@ -36,6 +36,9 @@ def agents(draw: st.DrawFn, number: int) -> Agent:
         credit=draw(st.integers(-TURN, TURN)),
         absence=draw(st.sampled_from(["", "idle", "out_of_office"])),
         off_shift=draw(st.integers(0, 9)) == 0,
+        capacity=draw(st.none() | st.integers(1, 9)),
+        load=draw(st.integers(0, 6)),
+        open_queue=draw(st.integers(0, 3)),
         skills=tuple(sorted(draw(st.dictionaries(SKILLS, st.integers(1, 2))).items())),
     )
 
@@ -72,6 +75,8 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         daily_limit=draw(LIMIT),
         scheduled=draw(st.booleans()),
         offer_seconds=draw(st.sampled_from([None, 30])),
+        work=draw(st.sampled_from([1, 1, 2, 5])),
+        open_limit=draw(LIMIT),
         ageing_seconds=draw(st.sampled_from([None, 0, 60, 3600])),
     )
     restrictions = Restrictions(
