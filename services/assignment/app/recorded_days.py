@@ -13,7 +13,7 @@ from libs.kernel.ids import AccountId
 from services.assignment.app.ports import Store
 from services.assignment.app.rounds import DAILY_WINDOW
 from services.assignment.app.rows import DecisionRow
-from services.assignment.domain.history import Arrival, Change, Given, History
+from services.assignment.domain.history import Arrival, Change, Given, History, Hours, Update
 from services.assignment.domain.model import Agent, AgentId, Queue, Restrictions, Snapshot, Ticket, TicketId
 
 MOST_DECISIONS = 100_000
@@ -124,6 +124,10 @@ class _Reader:
     restrictions: Restrictions = field(default_factory=Restrictions)
     _rosters: list[tuple[DecisionRow, list[Agent]]] = field(default_factory=list)
     credits: dict[str, dict[AgentId, int]] = field(default_factory=dict)
+    _closed: dict[str, bool] = field(default_factory=dict)
+    _hours: list[Hours] = field(default_factory=list)
+    _facts: dict[TicketId, tuple[Ticket, str]] = field(default_factory=dict)
+    _updates: list[Update] = field(default_factory=list)
     _sequences: dict[TicketId, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -135,6 +139,13 @@ class _Reader:
     def read(self, row: DecisionRow, snapshot: Snapshot) -> None:
         """Take what one round looked at."""
         self.queues[row.queue] = replace(snapshot.queue, offer_seconds=None, closed=False)
+        closed, before = snapshot.queue.closed, self._closed.get(row.queue)
+        if closed is not bool(before):
+            at = (
+                self.start if before is None else row.as_of
+            )  # nothing says when it closed, if before the first look
+            self._hours.append(Hours(at, row.queue, closed))
+        self._closed[row.queue] = closed
         self.restrictions = snapshot.restrictions
         self._rosters.append((row, list(snapshot.agents)))
         turns = self.credits.setdefault(row.queue, {})
@@ -144,6 +155,10 @@ class _Reader:
             since = ticket.entered_at or ticket.created_at
             at = max(self.start, min(since, row.as_of))
             self.arrivals.setdefault(ticket.id, (at, ticket, row.queue))
+            known = self._facts.setdefault(ticket.id, (ticket, row.queue))
+            if known != (ticket, row.queue):
+                self._facts[ticket.id] = ticket, row.queue
+                self._updates.append(Update(row.as_of, ticket, row.queue))
 
     def history(self, works: dict[TicketId, timedelta], requesters: dict[TicketId, int]) -> History:
         """Return the days; work of unknown end takes as long as the middle one, or to the end without any."""
@@ -162,7 +177,14 @@ class _Reader:
             for number, (at, ticket, queue) in sorted(self.arrivals.items())
         ]
         return History(
-            self.start, self.end, arrivals, list(self._changes(works)), self.recorded, self.credits
+            self.start,
+            self.end,
+            arrivals,
+            list(self._changes(works)),
+            self.recorded,
+            self.credits,
+            self._updates,
+            self._hours,
         )
 
     def _changes(self, works: dict[TicketId, timedelta]) -> Iterator[Change]:

@@ -40,6 +40,24 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Update:
+    """What is known of a ticket from an instant on, if it still waits: its facts, and the queue that holds it."""
+
+    at: datetime
+    ticket: Ticket
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A queue rests from an instant on, or does so no more."""
+
+    at: datetime
+    queue: str
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
     """A ticket given to an agent."""
 
@@ -55,6 +73,8 @@ class History:
         end: tickets that still wait then have waited until then.
         recorded: what was done with tickets then.
         credits: turns owed at the start, by queue and agent.
+        updates: what became known of tickets later.
+        hours: when queues rest.
     """
 
     start: datetime
@@ -63,6 +83,8 @@ class History:
     changes: Sequence[Change]
     recorded: Mapping[TicketId, Given] = field(default_factory=dict)
     credits: Mapping[str, Mapping[AgentId, int]] = field(default_factory=dict)
+    updates: Sequence[Update] = ()
+    hours: Sequence[Hours] = ()
 
 
 @dataclass(frozen=True, slots=True)

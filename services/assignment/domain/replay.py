@@ -12,8 +12,8 @@ from enum import IntEnum
 from heapq import heappop, heappush
 from itertools import count
 
-from services.assignment.domain.history import Arrival, Given, History, Rules
-from services.assignment.domain.model import Agent, AgentId, TicketId
+from services.assignment.domain.history import Arrival, Given, History, Hours, Rules, Update
+from services.assignment.domain.model import Agent, AgentId, Ticket, TicketId
 from services.assignment.domain.standing import Standing
 
 DAILY_WINDOW = timedelta(hours=12)
@@ -27,9 +27,10 @@ class _What(IntEnum):
     FINISHED = 1
     LAPSED = 2
     ARRIVED = 3
-    GIVEN_UP = 4
-    DROPPED = 5
-    TICK = 6
+    UPDATED = 4
+    GIVEN_UP = 5
+    DROPPED = 6
+    TICK = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Replay:
         """The most tickets that waited at once."""
         self._queues = {q.id: Standing(q, rules.restrictions) for q in rules.queues}
         self._arrivals = {a.ticket.id: a for a in history.arrivals}
-        self._waiting: set[TicketId] = set()
+        self._waiting: dict[TicketId, tuple[Ticket, str]] = {}
         self._agents: dict[AgentId, Agent] = {}
         self._open: dict[AgentId, int] = {}
         self._batch: dict[AgentId, int] = {}
@@ -80,12 +81,16 @@ class Replay:
         """
         for change in self.history.changes:
             self._plan(change.at, _What.CHANGED, change.agent)
+        for hours in self.history.hours:
+            self._plan(hours.at, _What.CHANGED, hours)
         for arrival in self.history.arrivals:
             if arrival.queue not in self._queues:
                 raise ValueError(
                     f"ticket {arrival.ticket.id} is of the queue `{arrival.queue}`, which no rule names"
                 )
             self._plan(arrival.at, _What.ARRIVED, arrival)
+        for update in self.history.updates:
+            self._plan(update.at, _What.UPDATED, update)
         while self._events and self._events[0][0] < self.history.end:
             now = self._events[0][0]
             while self._events and self._events[0][0] == now:
@@ -101,24 +106,27 @@ class Replay:
         match value:
             case Agent():
                 self._put(value)
-            case Arrival() if what is _What.ARRIVED:
-                self._arrive(value, now)
-            case Arrival() if what is _What.DROPPED:
-                if value.ticket.id in self._waiting:
-                    self._queues[value.queue].arrive([value.ticket], now)
+            case Hours():
+                self._queues[value.queue].closed = value.closed
             case Arrival():
-                if value.ticket.id in self._waiting:
-                    self._waiting.discard(value.ticket.id)
-                    self._queues[value.queue].withdraw(value.ticket.id)
-                    self.given_up[value.ticket.id] = now
+                self._arrive(value, now)
+            case Update():
+                self._update(value, now)
             case (int() as agent, str() as queue):
                 self._recent[agent][queue] -= 1
                 self._change(agent, queue, daily=-1)
-            case int():
+            case int() if what is _What.FINISHED:
                 self._open[value] -= 1
                 self._change(value, "", opened=-1)
+            case int() if value in self._waiting:
+                ticket, queue = self._waiting[value]
+                if what is _What.DROPPED:
+                    self._queues[queue].arrive([ticket], now)
+                else:
+                    self._withdraw(value)
+                    self.given_up[value] = now
             case _:
-                pass  # the minute job wakes up
+                pass  # the minute job wakes up, or a ticket waits no more
         self._due |= self._queues.keys()
 
     def _put(self, agent: Agent) -> None:
@@ -139,16 +147,28 @@ class Replay:
             )
 
     def _arrive(self, arrival: Arrival, now: datetime) -> None:
-        self._queues[arrival.queue].arrive([arrival.ticket], now)
-        self._waiting.add(arrival.ticket.id)
+        self._wait(arrival.ticket, arrival.queue, now)
         if arrival.patience is not None:
-            self._plan(now + arrival.patience, _What.GIVEN_UP, arrival)
-        since = arrival.ticket.entered_at or arrival.ticket.created_at
-        for need in arrival.ticket.needs:
+            self._plan(now + arrival.patience, _What.GIVEN_UP, arrival.ticket.id)
+
+    def _update(self, update: Update, now: datetime) -> None:
+        if update.ticket.id in self._waiting:
+            self._withdraw(update.ticket.id)
+            self._wait(update.ticket, update.queue, now)
+
+    def _wait(self, ticket: Ticket, queue: str, now: datetime) -> None:
+        self._queues[queue].arrive([ticket], now)
+        self._waiting[ticket.id] = ticket, queue
+        since = ticket.entered_at or ticket.created_at
+        for need in ticket.needs:
             if need.drop_after_seconds is not None:
                 dropped = since + timedelta(seconds=need.drop_after_seconds)
                 if dropped > now:
-                    self._plan(dropped, _What.DROPPED, arrival)
+                    self._plan(dropped, _What.DROPPED, ticket.id)
+
+    def _withdraw(self, ticket: TicketId) -> None:
+        _, queue = self._waiting.pop(ticket)
+        self._queues[queue].withdraw(ticket)
 
     def _rounds(self, now: datetime) -> Iterator[Step]:
         due, self._due = self._due, set()
@@ -181,7 +201,7 @@ class Replay:
             self._batch.clear()
 
     def _give(self, queue: str, ticket: TicketId, agent: AgentId, now: datetime) -> None:
-        self._waiting.discard(ticket)
+        del self._waiting[ticket]
         self._open[agent] = self._open.get(agent, 0) + 1
         recent = self._recent.setdefault(agent, {})
         recent[queue] = recent.get(queue, 0) + 1

@@ -28,6 +28,8 @@ class Standing:
 
     def __init__(self, queue: Queue, restrictions: Restrictions | None = None) -> None:
         self.crew = Crew(queue, restrictions or Restrictions())
+        self.closed = queue.closed
+        """Whether the queue rests: nothing is given."""
         self._heaps: dict[int, list[Entry]] = {}
         self._entries: dict[TicketId, Entry] = {}
 
@@ -77,7 +79,7 @@ class Standing:
         The tickets wait no more, and the agents have them. Those that wait and these are the same as `decide`
         would find for a snapshot of this state.
         """
-        if self.crew.queue.closed:
+        if self.closed:
             return []
         eligible = self._eligible()
         matching = Matching(eligible, {p: self.crew.profiles[p].free for ps in eligible.values() for p in ps})

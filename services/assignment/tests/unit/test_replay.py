@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from services.assignment.domain.erlang import erlang_a, erlang_c, relaxation, wait_error, wait_percentile
-from services.assignment.domain.history import Arrival, Change, Given, History, Rules
+from services.assignment.domain.history import Arrival, Change, Given, History, Hours, Rules, Update
 from services.assignment.domain.model import Agent, Model, Need, Queue, Ticket
 from services.assignment.domain.played import Played, differences, play
 from services.assignment.domain.replay import Replay, Step
@@ -78,6 +79,23 @@ def test_two_queues_share_their_agents() -> None:
     assert [(s.ticket, s.queue, (s.given.at - T0) / MINUTE) for s in found] == [(1, "q", 0), (2, "r", 60)]
     with pytest.raises(ValueError, match="`r`, which no rule names"):
         list(Replay(past, Rules([AT_ONCE])).play())
+
+
+def test_a_queue_that_rests_gives_nothing_until_it_opens() -> None:
+    past = history([arrival(1, 0), arrival(2, 5)], Agent(1, frozenset({7})))
+    hours = [Hours(T0 + MINUTE, "q", closed=True), Hours(T0 + 30 * MINUTE, "q", closed=False)]
+
+    assert steps(replace(past, hours=hours), AT_ONCE) == [(1, 1, 0), (2, 1, 30)]
+
+
+def test_what_becomes_known_of_a_ticket_counts_while_it_waits() -> None:
+    other = Arrival(T0, Ticket(1, T0, 8), HOUR, "q")
+    moved = Update(T0 + 5 * MINUTE, Ticket(1, T0, 7), "r")
+    late = Update(T0 + 6 * MINUTE, Ticket(1, T0, 8), "q")
+    past = replace(history([other], Agent(1, frozenset({7}))), updates=[moved, late])
+    found = list(Replay(past, Rules([AT_ONCE, Queue("r", scheduled=False)])).play())
+
+    assert [(s.ticket, s.queue, (s.given.at - T0) / MINUTE) for s in found] == [(1, "r", 5)]
 
 
 def test_figures() -> None:

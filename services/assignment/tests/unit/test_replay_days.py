@@ -104,6 +104,25 @@ async def test_a_part_of_the_time_is_played_alone(
     }
 
 
+async def test_a_ticket_that_changes_while_it_waits_is_played_as_it_changed(
+    rpc: AssignmentServicer, house: House, zendesk: LocalZendesk
+) -> None:
+    acts(9, "admin")
+    start = house.clock.now()
+    await house.open(1)
+    await house.queue("all")
+    zendesk.ticket(5, group_id=BILLING)
+    await house.minute()
+    zendesk.change(5, group_id=SUPPORT)
+    await house.minute()
+    await house.minute()
+    was = {d.ticket: d.agent_id for d in await house.decisions() if d.agent_id}
+
+    answers = await replay(rpc, start)
+    assert given(answers) == was == {5: 1}
+    assert answers[-1].replayed.median_wait_seconds == answers[-1].recorded.median_wait_seconds > 0
+
+
 async def test_bad_times_strangers_and_days_without_decisions_are_refused(
     rpc: AssignmentServicer, start: datetime
 ) -> None:
