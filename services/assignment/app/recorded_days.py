@@ -1,4 +1,8 @@
-"""Past days from the decisions that were kept, with the snapshots that they were made from."""
+"""Past days from the decisions that were kept, with the snapshots that they were made from.
+
+Times are when things happened in Zendesk; the service learned of some of them up to a minute job later, so a replay
+under the same rules may give a ticket that much earlier than it was given.
+"""
 
 from __future__ import annotations
 
@@ -103,6 +107,8 @@ class ReadRecordedDays:
                 row = await tx.tickets.one(ticket)
                 if row is None:
                     continue
+                if row.routing == "not_routable" and ticket not in reader.recorded:
+                    reader.left[ticket] = row.facts.updated_at
                 if row.facts.requester_id is not None:
                     requesters[ticket] = row.facts.requester_id
                 given = reader.recorded.get(ticket)
@@ -124,6 +130,7 @@ class _Reader:
     restrictions: Restrictions = field(default_factory=Restrictions)
     _rosters: list[tuple[DecisionRow, list[Agent]]] = field(default_factory=list)
     credits: dict[str, dict[AgentId, int]] = field(default_factory=dict)
+    left: dict[TicketId, datetime] = field(default_factory=dict)
     _closed: dict[str, bool] = field(default_factory=dict)
     _hours: list[Hours] = field(default_factory=list)
     _facts: dict[TicketId, tuple[Ticket, str]] = field(default_factory=dict)
@@ -161,16 +168,21 @@ class _Reader:
                 self._updates.append(Update(row.as_of, ticket, row.queue))
 
     def history(self, works: dict[TicketId, timedelta], requesters: dict[TicketId, int]) -> History:
-        """Return the days; work of unknown end takes as long as the middle one, or to the end without any."""
-        usual = self.end - self.start
+        """Return the days.
+
+        Work that has not ended lasts beyond the days; work that nobody began takes as long as the middle one.
+        """
+        whole = usual = self.end - self.start
         if works:
             usual = timedelta(seconds=statistics.median(w.total_seconds() for w in works.values()))
         arrivals = [
             Arrival(
                 at,
                 ticket,
-                works.get(number, usual),
+                works.get(number, whole if number in self.recorded else usual),
                 queue,
+                # Who was helped by hand, or not at all, waited no longer.
+                patience=max(timedelta(0), self.left[number] - at) if number in self.left else None,
                 breach_at=ticket.next_breach_at,
                 requester=requesters.get(number),
             )
