@@ -103,7 +103,7 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
 
     background = [
         ("writer", Writer(store, write, wake).run),
-        ("offers", OfferSweeper(store, ExpireOffers(store, route, clock), clock).run),
+        ("offers", OfferSweeper(store, ExpireOffers(store, route, absences, clock), clock).run),
         ("decisions", Listener(database.url, DECISIONS_CHANNEL, bell.ring).listen),
     ]
     if settings.minute_job:

@@ -35,14 +35,18 @@ class Absences:
         now = self._clock.now()
         async with self._store.transaction(account) as tx:
             await tx.decisions.lock()
-            kept = await tx.directory.account()
-            options = kept.options if kept is not None else AccountOptions()
-            absences = {a: OUT for a, status in statuses.items() if status in options.ooo_statuses}
-            changed = await self._change(tx, options, statuses, absences, now)
+            changed = await self.within(tx, statuses)
             if acting is not None and acting in statuses:
                 await tx.directory.put_activity(acting, now)
         self._wake.set()
         return changed
+
+    async def within(self, tx: Transaction, statuses: Mapping[int, str]) -> int:
+        """Set statuses inside a transaction that holds the lock; return how many changed."""
+        kept = await tx.directory.account()
+        options = kept.options if kept is not None else AccountOptions()
+        absences = {a: OUT for a, status in statuses.items() if status in options.ooo_statuses}
+        return await self._change(tx, options, statuses, absences, self._clock.now())
 
     async def active(self, account: AccountId, agent: int) -> bool:
         """Keep that an agent did something; False for an unknown one."""

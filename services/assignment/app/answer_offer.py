@@ -8,6 +8,8 @@ from datetime import datetime
 from libs.kernel.clock import Clock
 from libs.kernel.errors import NotFoundError, PermissionDeniedError
 from libs.kernel.ids import AccountId
+from libs.telemetry.logs import get_logger
+from services.assignment.app.absences import Absences
 from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.route import Route
 from services.assignment.app.rows import OfferRow, TicketRow
@@ -70,8 +72,9 @@ class AnswerOffer:
 class ExpireOffers:
     """Ends offers that nobody answered in time, and offers their tickets to the next; safe to run at once."""
 
-    def __init__(self, store: Store, route: Route, clock: Clock) -> None:
+    def __init__(self, store: Store, route: Route, absences: Absences, clock: Clock) -> None:
         self._store = store
+        self._absences = absences
         self._route = route
         self._clock = clock
 
@@ -86,9 +89,20 @@ class ExpireOffers:
                 await tx.offers.end(offer, "expired", now)
                 await tx.offers.decline(offer.ticket, offer.agent_id, "expire", now)
             queues = {offer.queue: offer for offer in due}
+            for offer in due:
+                await self._set_aside(tx, offer)
             for offer in queues.values():
                 await offer_next(tx, self._route, offer, f"expire/{offer.id}", now)
         return len(due)
+
+    async def _set_aside(self, tx: Transaction, offer: OfferRow) -> None:
+        """Give a status to who lets one offer after the other expire (facts: §5.7)."""
+        queue, agent = await tx.directory.queue(offer.queue), await tx.directory.agent(offer.agent_id)
+        if queue is None or agent is None or queue.options.missed_offers is None or agent.status != "online":
+            return
+        if await tx.offers.missed(agent.user_id, agent.status_at) >= queue.options.missed_offers:
+            await self._absences.within(tx, {agent.user_id: queue.options.missed_status})
+            get_logger().info("an agent missed his offers", agent=agent.user_id, queue=queue.id)
 
 
 async def offer_next(tx: Transaction, route: Route, offer: OfferRow, command: str, now: datetime) -> None:

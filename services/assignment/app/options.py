@@ -15,6 +15,8 @@ class QueueOptions:
 
     Attributes:
         offer_seconds: how long an agent may think about a ticket; None = tickets are assigned at once.
+        missed_offers: so many in a row that an agent let expire set him aside; None = never.
+        missed_status: what he becomes then.
         ageing_seconds: waiting time that makes up for one step of priority; None = priority goes first.
         work_units: of an agent's capacity that one of its tickets takes.
         open_limit: most open tickets of this queue per agent.
@@ -26,6 +28,8 @@ class QueueOptions:
 
     offer_seconds: int | None = None
     ageing_seconds: int | None = None
+    missed_offers: int | None = None
+    missed_status: str = "away"
     schedule: int | None = None
     weights: tuple[tuple[int, int], ...] = ()
     work_units: int = 1

@@ -269,6 +269,10 @@ class Offers(Protocol):
         """Return offers that nobody answered in time, oldest first."""
         ...
 
+    async def missed(self, agent: int, since: datetime) -> int:
+        """Count the offers, made since an instant, that an agent let expire after the last one that he answered."""
+        ...
+
     async def accept(self, offer: OfferRow, at: datetime) -> None:
         """Make the offer an assignment, with a write under the offer's id."""
         ...

@@ -72,7 +72,7 @@ class RunMinuteJob:
         self._clock = clock
         self._inputs_kept = inputs_kept
         self._read_slas = ReadSlas(store, zendesk, clock)
-        self._expire = ExpireOffers(store, route, clock)
+        self._expire = ExpireOffers(store, route, absences, clock)
 
     async def __call__(self, account: AccountId, *, catch_up: bool, wait_for_writes: bool) -> JobDone:
         """Run what is due.

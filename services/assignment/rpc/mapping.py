@@ -75,6 +75,8 @@ def queue_message(parent: str, row: QueueRow) -> resources.Queue:
         scan_limit=row.scan_limit,
         offer_seconds=row.options.offer_seconds,
         ageing_seconds=row.options.ageing_seconds,
+        missed_offers=row.options.missed_offers,
+        missed_status=row.options.missed_status if row.options.missed_offers is not None else "",
         schedule_id=str(row.options.schedule or ""),
         weights=[
             resources.AgentWeight(agent_id=agent, weight=weight) for agent, weight in row.options.weights

@@ -150,6 +150,8 @@ _QUEUE_FIELDS = (
     "scan_limit",
     "offer_seconds",
     "ageing_seconds",
+    "missed_offers",
+    "missed_status",
     "schedule_id",
     "overflow_group_ids",
     "overflow_seconds",
@@ -191,7 +193,9 @@ def _option(given: resources.Queue, path: str) -> dict[str, Any]:
             return {"schedule": schedule_of(given.schedule_id)}
         case "weights":
             return {"weights": _weights(given)}
-        case "offer_seconds" | "ageing_seconds" | "overflow_seconds" | "open_limit":
+        case "missed_status":
+            return {"missed_status": _away(given.missed_status)}
+        case "offer_seconds" | "ageing_seconds" | "missed_offers" | "overflow_seconds" | "open_limit":
             return {path: getattr(given, path) if given.HasField(path) else None}
         case "work_units":
             return {"work_units": given.work_units or 1}
@@ -213,6 +217,15 @@ def _weights(given: resources.Queue) -> tuple[tuple[int, int], ...]:
         fault = FieldViolation("queue.weights", "names an agent twice")
         raise InvalidRequestError(f"`queue.weights` {fault.description}", violations=[fault])
     return tuple(sorted(found.items()))
+
+
+def _away(status: str) -> str:
+    if status == "online":
+        violation = FieldViolation(
+            "queue.missed_status", "`online` receives tickets: name one in which he is away"
+        )
+        raise InvalidRequestError("the queue cannot be used", violations=[violation])
+    return status or "away"
 
 
 def _model(model: resources.RoutingModel.ValueType) -> str:

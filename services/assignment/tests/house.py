@@ -93,7 +93,7 @@ class House:
         self.bell = bell or Bell()
         self.watch = Watch(store, self.bell)
         self.answer = AnswerOffer(store, self.route, clock, self.wake)
-        self.expire = ExpireOffers(store, self.route, clock)
+        self.expire = ExpireOffers(store, self.route, self.absences, clock)
         self.release = ReleaseAgentTickets(store, clock, ids, self.wake)
         self.skip = SkipTicket(store, zendesk, self.route, self.release, clock, self.wake)
         self._invocations = 0

@@ -437,3 +437,20 @@ class OffersConformance:
             assert await tx.skills.forget_ended(9) == 1
             assert await tx.skills.forget_ended(9) == 0
             assert await tx.skills.of_waiting() == {1: {"a"}}
+
+    async def test_offers_that_expired_in_a_row_are_counted(self, store: Store, account: AccountId) -> None:
+        await seed(store, account, agents=(1,))
+        async with store.transaction(account) as tx:
+            await tx.directory.put_queue(ASKED)
+            counted = []
+            for number, state in enumerate(["expired", "declined", "expired", "expired"]):
+                await tx.tickets.store([facts(number)])
+                await round_(tx, later(number), ASKED)
+                offer = await tx.offers.live(number)
+                assert offer is not None
+                await tx.offers.end(offer, state, later(number + 60))
+                await tx.offers.decline(number, 1, "expire", later(number + 60))
+                counted.append(await tx.offers.missed(1, T0))
+            assert counted == [1, 0, 1, 2]
+            assert await tx.offers.missed(1, later(3)) == 1
+            assert await tx.offers.missed(2, T0) == 0

@@ -27,6 +27,12 @@ class MemoryOffers:
         due = [o for o in self._tables.live_offers() if o.expires_at <= as_of]
         return sorted(due, key=lambda o: (o.offered_at, o.id))
 
+    async def missed(self, agent: int, since: datetime) -> int:
+        mine = [o for o in self._tables.offers.values() if o.agent_id == agent and o.offered_at >= since]
+        answered = [o.offered_at for o in mine if o.state in ("accepted", "declined")]
+        last = max(answered, default=None)
+        return sum(o.state == "expired" and (last is None or o.offered_at > last) for o in mine)
+
     async def accept(self, offer: OfferRow, at: datetime) -> None:
         self._state(offer, "accepted")
         self._tables.assignments[offer.id] = KeptAssignment(

@@ -67,6 +67,16 @@ class SqlOffers:
         )
         return [_offer(row) for row in rows]
 
+    async def missed(self, agent: int, since: datetime) -> int:
+        found = await self._run(
+            "WITH mine AS (SELECT state, offered_at FROM offers WHERE account = :account AND agent_id = :agent "
+            "AND offered_at >= :since) SELECT count(*) FROM mine WHERE state = 'expired' AND offered_at > coalesce("
+            "(SELECT max(offered_at) FROM mine WHERE state IN ('accepted', 'declined')), 'epoch')",
+            agent=agent,
+            since=since,
+        )
+        return int(found.scalar_one())
+
     async def accept(self, offer: OfferRow, at: datetime) -> None:
         await self._state(offer, "accepted", at)
         values = {"id": offer.id, "at": at}

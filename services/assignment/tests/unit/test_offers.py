@@ -199,3 +199,36 @@ async def test_who_pulls_is_not_asked(house: House, zendesk: LocalZendesk) -> No
     assert ticket is not None
     assert decision is not None
     assert (ticket.facts.id, decision.outcome, zendesk.writes) == (5, "ASSIGNED", [(5, 1)])
+
+
+async def test_who_lets_offers_expire_in_a_row_is_set_aside(house: House, zendesk: LocalZendesk) -> None:
+    await house.open(1)
+    await house.queue(
+        "asked", options=QueueOptions(offer_seconds=60, missed_offers=2, missed_status="missed")
+    )
+    for number in (5, 6, 7):
+        zendesk.ticket(number, group_id=SUPPORT)
+        await house.minute()
+        (offer, _) = (await live(house, number))[number]
+        if number == 5:
+            await house.answer(ACCOUNT, offer, 1, accept=True)
+        house.clock.advance(MINUTE)
+        await house.expire(ACCOUNT)
+        async with house.store.transaction(ACCOUNT) as tx:
+            row = await tx.directory.agent(1)
+        assert row is not None
+        assert row.status == ("missed" if number == 7 else "online")
+
+    for number in (6, 7):
+        zendesk.change(number, status="solved")
+        await house.webhook(number)
+    await house.set_status("online", 1)
+    house.clock.advance(MINUTE)
+    zendesk.ticket(8, group_id=SUPPORT)
+    await house.minute()
+    house.clock.advance(MINUTE)
+    await house.expire(ACCOUNT)
+    async with house.store.transaction(ACCOUNT) as tx:
+        row = await tx.directory.agent(1)
+    assert row is not None
+    assert row.status == "online"  # it is counted anew

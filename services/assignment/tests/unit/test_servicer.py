@@ -539,3 +539,16 @@ async def test_capacity_is_set_shown_and_taken_away(rpc: AssignmentServicer, hou
     assert [a.HasField("capacity_units") for a in listed] == [True, False, False, False]
     taken = (await call(rpc, "UpdateAgentLimits", name=agent)).agent
     assert not taken.HasField("capacity_units")
+
+
+async def test_missed_offers_are_set_and_shown(rpc: AssignmentServicer, house: House) -> None:
+    acts(9, "admin")
+    await house.open()
+    given = resources.Queue(**QUEUE, offer_seconds=30, missed_offers=3)
+
+    made = (await call(rpc, "CreateQueue", parent=PARENT, queue=given, request_id="m")).queue
+
+    assert (made.offer_seconds, made.missed_offers, made.missed_status) == (30, 3, "away")
+    online = resources.Queue(name=made.name, missed_status="online")
+    with pytest.raises(InvalidRequestError):
+        await call(rpc, "UpdateQueue", queue=online, update_mask={"paths": ["missed_status"]})
