@@ -12,9 +12,10 @@ from heapq import heapify, heappop, heappush, heapreplace
 
 from services.assignment.domain import rotation
 from services.assignment.domain.balance import Balance
-from services.assignment.domain.compress import BY_LOAD, Crew, Entry, Member
+from services.assignment.domain.compress import Crew
 from services.assignment.domain.matching import Matching
 from services.assignment.domain.model import AgentId, Model
+from services.assignment.domain.profiles import BY_LOAD, Entry, Member
 from services.assignment.domain.quality import Best, best
 
 Eligible = Mapping[int, Sequence[int]]

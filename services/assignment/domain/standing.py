@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from heapq import heapify, heappop, heappush, heapreplace
 
-from services.assignment.domain.compress import Crew, Entry
+from services.assignment.domain.compress import Crew
 from services.assignment.domain.decide import value_order
 from services.assignment.domain.hand_out import hand_out
 from services.assignment.domain.matching import Matching
 from services.assignment.domain.model import Agent, AgentId, Queue, Restrictions, Ticket, TicketId
+from services.assignment.domain.profiles import Entry
 
 
 class Standing:
