@@ -84,10 +84,10 @@ class Absences:
         absences: Mapping[int, str],
         now: datetime,
     ) -> int:
+        if not options.ooo_statuses:
+            return await tx.directory.set_statuses(statuses, now, absences)
         before = {row.user_id: row.absence for row in await tx.directory.agents(inactive=True)}
         changed = await tx.directory.set_statuses(statuses, now, absences)
-        if not options.ooo_statuses:
-            return changed
         counts = {OUT, IDLE} if options.ooo_on_idle else {OUT}
         for agent in statuses.keys() & before.keys():
             was, is_now = before[agent] in counts, absences.get(agent) in counts
