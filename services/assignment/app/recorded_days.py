@@ -207,6 +207,10 @@ class _Reader:
             before = {t: g for t, g in self.recorded.items() if self._sequences[t] < row.sequence}
             busy = Counter(g.agent for t, g in before.items() if t not in works or g.at + works[t] > at)
             recent = Counter(g.agent for g in before.values() if g.at > at - DAILY_WINDOW)
+            units = Counter[AgentId]()
+            for ticket, given in before.items():
+                if ticket in self.arrivals and (ticket not in works or given.at + works[ticket] > at):
+                    units[given.agent] += self.queues[self.arrivals[ticket][2]].work
             seen = {a.id for a in agents}
             whole = row.mechanism == "queue"  # a pull looks at one agent alone
             gone = [replace(a, active=False) for i, a in known.items() if whole and i not in seen]
@@ -215,6 +219,8 @@ class _Reader:
                     agent,
                     open_count=max(0, agent.open_count - busy[agent.id]) if agent.id in seen else 0,
                     assigned_12h=max(0, agent.assigned_12h - recent[agent.id]),
+                    load=max(0, agent.load - units[agent.id]),
+                    open_queue=0,
                     assigned_12h_queue=0,
                     assigned_run=0,
                     credit=0,

@@ -61,7 +61,7 @@ class Replay:
         self._arrivals = {a.ticket.id: a for a in history.arrivals}
         self._waiting: dict[TicketId, tuple[Ticket, str]] = {}
         self._agents: dict[AgentId, Agent] = {}
-        self._open: dict[AgentId, int] = {}
+        self._open: dict[AgentId, dict[str, int]] = {}
         self._batch: dict[AgentId, int] = {}
         self._recent: dict[AgentId, dict[str, int]] = {}
         self._events: list[tuple[datetime, _What, int, object]] = []
@@ -69,6 +69,10 @@ class Replay:
         self._due: set[str] = set()
         self._ticking: datetime | None = None
         self._running: datetime | None = None
+        # Units of work and limits by queue are counted anew: one ticket is not one slot everywhere.
+        self._units = any(q.open_limit is not None for q in rules.queues) or any(
+            c.agent.capacity is not None for c in history.changes
+        )
         self._daily = any(q.daily_limit is not None for q in rules.queues) or any(
             c.agent.daily_limit is not None for c in history.changes
         )
@@ -112,12 +116,15 @@ class Replay:
                 self._arrive(value, now)
             case Update():
                 self._update(value, now)
+            case (int() as agent, str() as queue) if what is _What.FINISHED:
+                self._open[agent][queue] -= 1
+                if self._units:
+                    self._put(self._agents[agent])
+                else:
+                    self._change(agent, "", opened=-1)
             case (int() as agent, str() as queue):
                 self._recent[agent][queue] -= 1
                 self._change(agent, queue, daily=-1)
-            case int() if what is _What.FINISHED:
-                self._open[value] -= 1
-                self._change(value, "", opened=-1)
             case int() if value in self._waiting:
                 ticket, queue = self._waiting[value]
                 if what is _What.DROPPED:
@@ -131,13 +138,16 @@ class Replay:
 
     def _put(self, agent: Agent) -> None:
         self._agents[agent.id] = agent
-        mine, recent = self._open.get(agent.id, 0), self._recent.get(agent.id, {})
+        mine, recent = self._open.get(agent.id, {}), self._recent.get(agent.id, {})
+        units = sum(number * self._queues[queue].crew.queue.work for queue, number in mine.items())
         for queue, standing in self._queues.items():
             member = standing.crew.members.get(agent.id)
             standing.put(
                 replace(
                     agent,
-                    open_count=agent.open_count + mine,
+                    open_count=agent.open_count + sum(mine.values()),
+                    load=agent.load + units,
+                    open_queue=agent.open_queue + mine.get(queue, 0),
                     assigned_12h=agent.assigned_12h + sum(recent.values()),
                     assigned_12h_queue=agent.assigned_12h_queue + recent.get(queue, 0),
                     assigned_run=self._batch.get(agent.id, 0),
@@ -202,17 +212,20 @@ class Replay:
 
     def _give(self, queue: str, ticket: TicketId, agent: AgentId, now: datetime) -> None:
         del self._waiting[ticket]
-        self._open[agent] = self._open.get(agent, 0) + 1
+        held = self._open.setdefault(agent, {})
+        held[queue] = held.get(queue, 0) + 1
         recent = self._recent.setdefault(agent, {})
         recent[queue] = recent.get(queue, 0) + 1
         mine = self._queues[queue].crew.queue
         if mine.scheduled and mine.batch_size is not None:
             self._batch[agent] = self._batch.get(agent, 0) + 1
-        for other in self._queues.keys() - {queue}:
-            crew = self._queues[other].crew
+        if self._units:
+            self._put(self._agents[agent])
+        else:
             batch = 1 if mine.scheduled and mine.batch_size is not None else 0
-            crew.change(agent, opened=1, daily=1, batch=batch)
-        self._plan(now + self._arrivals[ticket].work, _What.FINISHED, agent)
+            for other in self._queues.keys() - {queue}:
+                self._queues[other].crew.change(agent, opened=1, daily=1, batch=batch)
+        self._plan(now + self._arrivals[ticket].work, _What.FINISHED, (agent, queue))
         if self._daily:
             self._plan(now + DAILY_WINDOW, _What.LAPSED, (agent, queue))
 

@@ -98,6 +98,20 @@ def test_what_becomes_known_of_a_ticket_counts_while_it_waits() -> None:
     assert [(s.ticket, s.queue, (s.given.at - T0) / MINUTE) for s in found] == [(1, "r", 5)]
 
 
+def test_capacity_is_shared_by_queues_of_unequal_work_and_open_limits_are_each_queue_s_own() -> None:
+    asked = [arrival(1, 0), arrival(2, 2)]
+    asked += [replace(arrival(n, 1), queue="r") for n in (3, 4)]
+    past = history(asked, Agent(1, frozenset({7}), capacity=5))
+    light, heavy = replace(AT_ONCE, open_limit=1), Queue("r", scheduled=False, work=2)
+    found = list(Replay(past, Rules([light, heavy])).play())
+
+    # Two heavy ones fit beside a light one; the second light one waits for its own queue's limit alone.
+    assert [(s.ticket, (s.given.at - T0) / MINUTE) for s in found] == [(1, 0), (3, 1), (4, 1), (2, 60)]
+    tight = replace(past, changes=[Change(T0, Agent(1, frozenset({7}), capacity=3))])
+    found = list(Replay(tight, Rules([AT_ONCE, heavy])).play())
+    assert [(s.ticket, (s.given.at - T0) / MINUTE) for s in found] == [(1, 0), (3, 1), (2, 60), (4, 61)]
+
+
 def test_figures() -> None:
     people = [Agent(1, frozenset({7}), inbox_limit=1), Agent(2, frozenset({7}), status="away")]
     asked = [arrival(1, 0), arrival(2, 0), arrival(3, 23 * 60 + 30)]
