@@ -68,13 +68,17 @@ class Reader:
 
     @staticmethod
     def _queue(model: Model, values: dict[str, str]) -> Queue:
-        assert values.keys() <= {str(model), "batch", "ageing", "sla", "trigger"}
+        assert values.keys() <= {
+            str(model), "batch", "ageing", "sla", "trigger", "work", "most_open",
+        }  # fmt: skip
         return Queue(
             "q",
             model=model,
             batch_size=int(values["batch"]) if "batch" in values else None,
             ageing_seconds=int(values["ageing"]) if "ageing" in values else None,
             use_sla="sla" in values,
+            work=int(values.get("work", 1)),
+            open_limit=int(values["most_open"]) if "most_open" in values else None,
             scheduled="trigger" not in values,
         )
 
@@ -82,6 +86,7 @@ class Reader:
         known = self.agents.get(number)
         assert values.keys() <= {
             str(number), "groups", "inbox", "open", "status", "skills", "idle", "daily", "given",
+            "capacity", "open_here",
         }  # fmt: skip
         return Agent(
             number,
@@ -91,6 +96,8 @@ class Reader:
             daily_limit=int(values["daily"]) if "daily" in values else None,
             assigned_12h=int(values.get("given", 0)),
             open_count=int(values.get("open", 0)),
+            open_queue=int(values.get("open_here", 0)),
+            capacity=int(values["capacity"]) if "capacity" in values else None,
             last_assigned_at=NOW - span(values["idle"]) if "idle" in values else None,
             skills=tuple(
                 (name, int(level))
