@@ -28,7 +28,10 @@ _CODES = {
 }
 INTERNAL_TEXT = "internal error"
 MAXIMUM_TEXT = 1000
-MAXIMUM_VIOLATIONS_BYTES = 4000
+MAXIMUM_METADATA = 1000
+MAXIMUM_VIOLATIONS_BYTES = 2500
+"""With the two above, and with binary values in base 64 as some servers send them, below the 8 KiB of trailers from
+which gRPC's clients begin to refuse."""
 """A client refuses trailers beyond 8 KiB, and would see RESOURCE_EXHAUSTED instead of our error."""
 M = TypeVar("M", bound=Message)
 
@@ -40,15 +43,31 @@ def code_of(kind: ErrorKind) -> grpc.StatusCode:
 
 def text_of(error: SetlistError) -> str:
     """Return the message for the wire, shortened: it may repeat the caller's input."""
-    text = error.message
-    return text if len(text) <= MAXIMUM_TEXT else f"{text[:MAXIMUM_TEXT]}…"
+    return _shortened(error.message, MAXIMUM_TEXT)
+
+
+def _shortened(text: str, limit: int) -> str:
+    """Return a text of at most so many bytes as `grpc-message` sends it: what is not plain ASCII takes three each."""
+    if len(text) * 12 <= limit:
+        return text
+    size = 0
+    for place, character in enumerate(text):
+        size += (
+            1
+            if " " <= character <= "~" and character != "%"
+            else 3 * len(character.encode("utf-8", "replace"))
+        )
+        if size > limit:
+            return f"{text[:place]}…"
+    return text
 
 
 def status_details(error: SetlistError, service: str) -> bytes:
     """Return the serialised `google.rpc.Status`: one ErrorInfo, and BadRequest and RetryInfo where known."""
     number = _CODES[error.kind].value[0]
     status = status_pb2.Status(code=number, message=text_of(error))
-    metadata = {**{k: v[:MAXIMUM_TEXT] for k, v in error.metadata.items()}, "retry": error.retry.value}
+    share = MAXIMUM_METADATA // max(1, len(error.metadata))
+    metadata = {**{k: _shortened(v, share) for k, v in error.metadata.items()}, "retry": error.retry.value}
     info = error_details_pb2.ErrorInfo(
         reason=error.reason, domain=f"{service}.setlist.dev", metadata=metadata
     )

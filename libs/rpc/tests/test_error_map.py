@@ -147,6 +147,18 @@ async def test_a_refusal_never_outgrows_the_trailers(serve: Serve) -> None:
     assert len(field_violations(error)) > 20
 
 
+async def test_a_refusal_in_another_script_never_outgrows_the_trailers(serve: Serve) -> None:
+    bad = [FieldViolation(f"поле[{n}]", "не должно быть пустым" * 4) for n in range(2000)]
+    error = await refused(
+        serve,
+        InvalidRequestError("ы" * 50_000, violations=bad, metadata={"id": "ы" * 50_000, "b": "ы" * 9_000}),
+    )
+
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert (error.details() or "") == "ы" * 166 + "…"
+    assert len(field_violations(error)) > 5
+
+
 @pytest.mark.parametrize(
     ("callee", "code", "reason"),
     [
