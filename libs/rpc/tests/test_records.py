@@ -1,5 +1,6 @@
 """What is written down of a call: ids, code and duration; never what was said."""
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -14,6 +15,13 @@ from libs.rpc.steps import Telemetry
 from libs.rpc.tests.probe import EACH_KIND, MINE, Request, Serve, ask, method, refusal
 
 
+async def _written(lines: list[Any], number: int) -> None:
+    """Wait for lines; the caller may have his answer before the server is done with the call."""
+    async with asyncio.timeout(10):
+        while len([line for line in lines if line["event"] == "rpc"]) < number:
+            await asyncio.sleep(0)
+
+
 async def _failing(request: Any, context: Any) -> str:
     raise ValueError("lovelace@example.com has no account")
 
@@ -25,6 +33,7 @@ async def test_each_call_is_one_line_with_its_final_code(serve: Serve, name: str
             await ask(rpc.channel(), name, Request(parent=MINE), metadata=rpc.token())
             await refusal(rpc.channel(), name, Request(parent=MINE, size=-1), metadata=rpc.token())
             await refusal(rpc.channel(), name, Request(parent=MINE))
+        await _written(lines, 3)
 
     calls = [line for line in lines if line["event"] == "rpc"]
     assert [(c["code"], c["account"], c["log_level"]) for c in calls] == [
@@ -44,6 +53,7 @@ async def test_nothing_of_a_body_or_token_is_written(serve: Serve) -> None:
             token = rpc.token()
             await ask(rpc.channel(), "Read", Request(parent=MINE, thing={"name": "lovelace"}), metadata=token)
             await refusal(rpc.channel(), "Read", Request(parent=MINE, words=["lovelace"]), metadata=token)
+        await _written(lines, 2)
 
     assert len(lines) == 2
     assert "lovelace" not in str(lines)
@@ -54,6 +64,7 @@ async def test_a_fault_of_ours_is_a_warning_and_says_where(serve: Serve) -> None
     with structlog.testing.capture_logs() as lines:
         async with serve(_failing) as rpc:
             await refusal(rpc.channel(), "Read", Request(parent=MINE), metadata=rpc.token())
+        await _written(lines, 1)
 
     assert [(line["event"], line["log_level"]) for line in lines] == [
         ("unexpected error", "error"),
@@ -70,6 +81,7 @@ async def test_the_code_with_which_a_servicer_ended_a_call_is_written(serve: Ser
     with structlog.testing.capture_logs() as lines:
         async with serve(behave) as rpc:
             await refusal(rpc.channel(), "Read", Request(parent=MINE), metadata=rpc.token())
+        await _written(lines, 1)
 
     assert [line["code"] for line in lines] == ["DATA_LOSS"]
 
@@ -82,7 +94,11 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     return exporter
 
 
-def _finished(exporter: InMemorySpanExporter) -> ReadableSpan:
+async def _finished(exporter: InMemorySpanExporter) -> ReadableSpan:
+    """Return the span; the caller may have his answer before the server is done with the call."""
+    async with asyncio.timeout(10):
+        while not exporter.get_finished_spans():
+            await asyncio.sleep(0)
     [span] = exporter.get_finished_spans()
     return span
 
@@ -99,7 +115,7 @@ async def test_a_span_continues_the_callers_trace_and_has_the_final_code(
             metadata=(*rpc.token(), ("traceparent", parent)),
         )
 
-    span = _finished(spans)
+    span = await _finished(spans)
     assert span.name == "setlist.probe.v1.ProbeService/Read"
     assert span.context is not None
     assert trace.format_trace_id(span.context.trace_id) == "0af7651916cd43dd8448eb211c80319c"
@@ -115,7 +131,7 @@ async def test_a_refusal_is_no_fault_of_the_server(serve: Serve, spans: InMemory
     async with serve() as rpc:
         await refusal(rpc.channel(), "Read", Request(parent=MINE))
 
-    span = _finished(spans)
+    span = await _finished(spans)
     assert span.status.status_code is trace.StatusCode.UNSET
 
 
