@@ -18,7 +18,7 @@ from libs.rpc.tests.probe import EACH_KIND, MINE, Request, Serve, ask, method, r
 async def _written(lines: list[Any], number: int) -> None:
     """Wait for lines; the caller may have his answer before the server is done with the call."""
     async with asyncio.timeout(10):
-        while len([line for line in lines if line["event"] == "rpc"]) < number:
+        while len([line for line in lines if line["event"] == "rpc"]) < number:  # noqa: ASYNC110 - nothing tells when
             await asyncio.sleep(0)
 
 
@@ -97,7 +97,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
 async def _finished(exporter: InMemorySpanExporter) -> ReadableSpan:
     """Return the span; the caller may have his answer before the server is done with the call."""
     async with asyncio.timeout(10):
-        while not exporter.get_finished_spans():
+        while not exporter.get_finished_spans():  # noqa: ASYNC110 - nothing tells when
             await asyncio.sleep(0)
     [span] = exporter.get_finished_spans()
     return span
