@@ -28,7 +28,7 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     program = shutil.which("chromium")
     if program is None:
-        pytest.skip("no `chromium` on PATH")
+        pytest.skip("the pages are clicked through where `chromium` is on PATH; .ci/run installs it")
     with sync_playwright() as play:
         opened = play.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield opened

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.e2e
 def test_a_real_day_is_played_whole(folder: Path) -> None:
     log = Path(os.environ.get("SHARED_DATA", "/nonexistent")) / "uci-incidents"
     if not log.is_dir():
-        pytest.skip("`SHARED_DATA` names no folder with `uci-incidents`")
+        pytest.skip(
+            "the real log is no part of the repository: `SHARED_DATA` names no folder with `uci-incidents`"
+        )
     out = folder / "real.json"
     code, output = DemoProcess(folder / "real", "--log", str(log), "--days", "1", "--json", str(out)).wait()
     assert code == 0, output

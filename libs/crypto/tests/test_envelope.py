@@ -1,6 +1,7 @@
 """Envelope encryption: the format, its bindings, rotation and shredding, on memory data keys."""
 
 import struct
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -146,7 +147,7 @@ async def test_a_wrapped_key_moved_to_another_account_or_purpose_does_not_unwrap
             await provider.unwrap(wrapped, account, purpose)
 
 
-def test_keys_come_from_a_file_or_a_variable(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_keys_come_from_a_file_or_a_variable(tmp_path: Path) -> None:
     first, second = new_key_text(), new_key_text()
     path = tmp_path / "keks"
     path.write_text(f"# the first one wraps\n{first}\n{second}  # old\n")

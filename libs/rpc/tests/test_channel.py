@@ -198,12 +198,15 @@ async def test_a_call_that_the_caller_cancels_is_not_tried_again(serve: Serve) -
 async def test_two_thousand_calls_at_once_all_end_well(serve: Serve) -> None:
     """grpcio's server cancels calls above about 1,200 on one connection; the bound keeps us below."""
     inside = most = 0
+    together = asyncio.Event()
 
     async def behave(request: Any, context: Any) -> str:
         nonlocal inside, most
         inside += 1
         most = max(most, inside)
-        await asyncio.sleep(0)  # let the others in
+        if inside > 1:
+            together.set()
+        await together.wait()  # the first is still there when the second comes
         inside -= 1
         return "done"
 

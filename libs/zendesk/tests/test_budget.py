@@ -23,9 +23,12 @@ class CountingWindows(MemoryWindows):
         self.asked: list[str] = []
         self.held: list[tuple[str, float]] = []
         self.away = False
+        self.gate, self.entered = asyncio.Event(), asyncio.Event()
+        self.gate.set()
 
     async def lease(self, account: str, bucket: str, ask: Ask) -> Lease:
-        await asyncio.sleep(0)
+        self.entered.set()
+        await self.gate.wait()
         if self.away:
             raise DependencyUnavailableError("the database is away")
         self.asked.append(bucket)
@@ -95,7 +98,12 @@ async def test_one_question_answers_everybody_who_waits() -> None:
     place = Place()
     budget = place.replica()
 
-    assert await asyncio.gather(*(budget.take(SHOW, charges(SHOW)) for _ in range(50))) == [0.0] * 50
+    place.windows.gate.clear()
+    callers = [asyncio.create_task(budget.take(SHOW, charges(SHOW))) for _ in range(50)]
+    await place.windows.entered.wait()
+    place.windows.gate.set()
+
+    assert await asyncio.gather(*callers) == [0.0] * 50
     assert place.windows.asked == ["account"]
 
 

@@ -19,11 +19,13 @@ class Source:
         self.asked: list[int | None] = []
         self.gate = asyncio.Event()
         self.gate.set()
+        self.entered = asyncio.Event()
         self.trouble: Exception | None = None
         self.version = 1
 
     async def access(self, known_version: int | None = None) -> Access:
         self.asked.append(known_version)
+        self.entered.set()
         await self.gate.wait()
         if self.trouble is not None:
             raise self.trouble
@@ -77,8 +79,9 @@ async def test_callers_share_a_failure_too() -> None:
     first = await tokens.access()
     source.trouble = ConnectionError("auth is away")
     source.gate.clear()
+    source.entered.clear()
     callers = [asyncio.create_task(tokens.access(first.version)) for _ in range(20)]
-    await asyncio.sleep(0)
+    await source.entered.wait()
     source.gate.set()
     ends = await asyncio.gather(*callers, return_exceptions=True)
 
@@ -93,7 +96,7 @@ async def test_a_caller_who_goes_away_takes_nobody_with_him() -> None:
     tokens = SharedToken(source)
     source.gate.clear()
     leaver, stayer = (asyncio.create_task(tokens.access()) for _ in range(2))
-    await asyncio.sleep(0)
+    await source.entered.wait()
     leaver.cancel()
     source.gate.set()
 

@@ -205,7 +205,7 @@ async def test_a_body_that_drips_in_without_end_is_given_up() -> None:
         async def __aiter__(self) -> AsyncIterator[bytes]:
             while True:
                 yield b" "
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # waits for nothing: it is the drip, a turn of the loop each
 
     patience = Patience(attempt_seconds=0.05)
     endless = client(lambda _: httpx2.Response(200, stream=Drip()), patience=patience)

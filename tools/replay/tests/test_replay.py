@@ -148,7 +148,9 @@ def test_lengths_of_time_and_lines() -> None:
 def test_the_whole_real_log_is_played_in_two_minutes(tmp_path: Path) -> None:
     log = Path(os.environ.get("SHARED_DATA", "/nonexistent")) / "uci-incidents"
     if not log.is_dir():
-        pytest.skip("`SHARED_DATA` names no folder with `uci-incidents`")
+        pytest.skip(
+            "the real log is no part of the repository: `SHARED_DATA` names no folder with `uci-incidents`"
+        )
     began = time.perf_counter()
 
     assert replay(log=log, report=tmp_path) == 0
