@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias
 
 from libs.decision.rows import USER, Json
 from libs.kernel.clock import Clock
@@ -40,6 +41,10 @@ class Changed:
     before: TypeRow
     revision: int
     ignored: tuple[str, ...] = ()
+
+
+Change: TypeAlias = Callable[[Reading, TypeRow], Awaitable[tuple[TypeRow, list[str]]]]
+"""Returns a type as it is to be, and JSON pointers of what was ignored."""
 
 
 class ManageTypes:
@@ -125,24 +130,14 @@ class ManageTypes:
             EtagMismatchError: the permissions have another version.
             PermissionsInvalidError: the patch breaks rules; in this order (facts: policy §1.7).
         """
-        changed: Changed | None = None
-        try:
-            async with self._store.transaction(account) as tx:
-                # The lock comes first: of two admins who patch different members both must survive.
-                revision = await tx.next_revision(actor, self._clock.now())
-                row = await _require(tx, account, kind, key)
-                patch = parse_patch(patch_json)
-                _require_etag(account, row, etag)
-                types = {t.key: t for t in await tx.types(RELATIONSHIP)}
-                after, ignored = patched(row, patch, types, await tx.settings())
-                changed = Changed(after, row, revision, tuple(ignored))
-                if validate_only or after == row:
-                    raise UnchangedError(revision - 1)
-                await tx.put_permissions(after)
-        except UnchangedError as unchanged:
-            assert changed is not None  # noqa: S101 - it is raised after that was set
-            return replace(changed, revision=unchanged.revision)
-        return changed
+
+        async def change(tx: Reading, row: TypeRow) -> tuple[TypeRow, list[str]]:
+            patch = parse_patch(patch_json)
+            _require_etag(account, row, etag)
+            types = {t.key: t for t in await tx.types(RELATIONSHIP)}
+            return patched(row, patch, types, await tx.settings())
+
+        return await self._change(account, kind, key, change, actor, validate_only=validate_only)
 
     async def update_extensions(
         self,
@@ -161,15 +156,26 @@ class ManageTypes:
             EtagMismatchError: the permissions have another version.
             ExtensionsInvalidError: they break rules.
         """
+
+        async def change(tx: Reading, row: TypeRow) -> tuple[TypeRow, list[str]]:
+            _require_etag(account, row, etag)
+            check_extensions(extensions, row, {t.key: t for t in await tx.types(RELATIONSHIP)})
+            return extended(row, extensions), []
+
+        return await self._change(account, OBJECT, key, change, actor, validate_only=validate_only)
+
+    async def _change(
+        self, account: AccountId, kind: str, key: str, change: Change, actor: str, *, validate_only: bool
+    ) -> Changed:
+        """Change a type under the account's lock; nothing differs, no revision."""
         changed: Changed | None = None
         try:
             async with self._store.transaction(account) as tx:
+                # The lock comes first: of two admins who patch different members both must survive.
                 revision = await tx.next_revision(actor, self._clock.now())
-                row = await _require(tx, account, OBJECT, key)
-                _require_etag(account, row, etag)
-                check_extensions(extensions, row, {t.key: t for t in await tx.types(RELATIONSHIP)})
-                after = extended(row, extensions)
-                changed = Changed(after, row, revision)
+                row = await _require(tx, account, kind, key)
+                after, ignored = await change(tx, row)
+                changed = Changed(after, row, revision, tuple(ignored))
                 if validate_only or after == row:
                     raise UnchangedError(revision - 1)
                 await tx.put_permissions(after)
