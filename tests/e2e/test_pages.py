@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Route, expect, sync_playwright
 
 pytestmark = pytest.mark.e2e
 ADMIN, AGENT = 501, 502
@@ -60,6 +60,20 @@ def second_account(summary: dict[str, Any]) -> str:
     answer = httpx2.post(f"{found['simulator']}/_control/accounts", json=spec, trust_env=False)
     installation = answer.json()["apps"][0]["installation_id"]
     return f"{found['simulator']}/_accounts/beta/agent/apps/{installation}"
+
+
+def test_a_click_before_the_script_runs_is_not_possible(browser: Browser, second_account: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    held: list[Route] = []
+    page.route("**/static/home.js", lambda route: held.append(route))
+    page.goto(f"{second_account}?user_id={ADMIN}", wait_until="commit")
+    expect(page.locator("h1")).to_have_text("Allow Setlist to work for beta")
+    expect(page.locator("#authorize")).to_be_disabled()
+
+    held[0].continue_()
+    expect(page.locator("#authorize")).to_be_enabled()
+    context.close()
 
 
 def test_an_admin_connects_the_account_by_clicking(browser: Browser, second_account: str) -> None:

@@ -40,4 +40,5 @@
       say(error.message);
     }
   });
+  button.disabled = false; // the page comes with it disabled: a click before this line would do nothing
 })();
