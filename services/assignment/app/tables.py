@@ -1,0 +1,445 @@
+"""What the store keeps of one account, table by table; every call belongs to a transaction (`ports.Transaction`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from services.assignment.app.rows import (
+    Account,
+    AgentRow,
+    DecisionRow,
+    DedicatedRow,
+    OfferRow,
+    QueueRow,
+    Round,
+    SkillLink,
+    SkillRow,
+    SummaryRow,
+    TicketRow,
+    Work,
+    Write,
+)
+from services.assignment.domain.hours import Schedule
+from services.assignment.domain.model import Decision, Plan, Snapshot
+from services.assignment.domain.webhook import TicketFacts
+
+
+class Directory(Protocol):
+    """Accounts, agents, queues and views."""
+
+    async def account(self) -> Account | None:
+        """Return the account."""
+        ...
+
+    async def put_account(self, account: Account) -> None:
+        """Write the whole account; the caller holds the lock, or another's change is lost."""
+        ...
+
+    async def move_cursor(self, before: str, after: str) -> bool:
+        """Move the export's cursor if it still is `before`; False when another replica moved it."""
+        ...
+
+    async def agents(
+        self, *, after: int = 0, limit: int = 1_000_000, inactive: bool = False
+    ) -> list[AgentRow]:
+        """Return agents by user id, with groups and open tickets."""
+        ...
+
+    async def agent(self, user_id: int) -> AgentRow | None:
+        """Return one agent."""
+        ...
+
+    async def sync_agents(self, agents: Sequence[AgentRow], memberships: Sequence[tuple[int, int]]) -> None:
+        """Replace what Zendesk says of agents and memberships; statuses and limits stay."""
+        ...
+
+    async def refresh_agent(self, agent: AgentRow) -> bool:
+        """Replace what Zendesk says of one known agent, groups included; return whether it is news."""
+        ...
+
+    async def put_settings(
+        self, user_id: int, rule: int | None, *, manager: bool, autoplay: bool
+    ) -> AgentRow | None:
+        """Write the three Playlist fields; None for an unknown agent."""
+        ...
+
+    async def put_limits(
+        self, user_id: int, inbox_limit: int | None, daily_limit: int | None
+    ) -> AgentRow | None:
+        """Write an agent's own limits; None for an unknown agent."""
+        ...
+
+    async def set_statuses(
+        self, statuses: Mapping[int, str], at: datetime, absences: Mapping[int, str] | None = None
+    ) -> int:
+        """Set statuses, and why agents are away where that is known; return how many changed."""
+        ...
+
+    async def put_activity(self, user_id: int, at: datetime) -> bool:
+        """Keep when an agent last did something; False for an unknown one."""
+        ...
+
+    async def queues(self) -> list[QueueRow]:
+        """Return queues in their order."""
+        ...
+
+    async def queue(self, queue_id: str) -> QueueRow | None:
+        """Return one queue."""
+        ...
+
+    async def put_queue(self, queue: QueueRow) -> None:
+        """Write a queue."""
+        ...
+
+    async def delete_queue(self, queue_id: str) -> bool:
+        """Delete a queue."""
+        ...
+
+    async def dedicated_rules(self) -> list[DedicatedRow]:
+        """Return the rules of dedicated support, in their order."""
+        ...
+
+    async def put_dedicated_rules(self, rules: Sequence[DedicatedRow]) -> None:
+        """Replace the rules of dedicated support."""
+        ...
+
+    async def group_turns(self) -> dict[int, int]:
+        """Return how many tickets each group got of the distribution."""
+        ...
+
+    async def take_group_turn(self, group: int) -> None:
+        """Count a ticket for a group."""
+        ...
+
+    async def forget_group_turns(self) -> None:
+        """Begin the distribution anew."""
+        ...
+
+    async def put_views(self, views: Sequence[int]) -> None:
+        """Replace the known views."""
+        ...
+
+    async def put_view_tickets(self, view: int, tickets: Sequence[int]) -> None:
+        """Replace what a view holds."""
+        ...
+
+
+class Tickets(Protocol):
+    """Tickets, webhook invocations."""
+
+    async def store(self, facts: Sequence[TicketFacts]) -> int:
+        """Keep facts that are newer than what is known; return how many were.
+
+        Facts of the same instant are kept too (Zendesk's times are whole seconds), except that a ticket of
+        ours is unassigned again, which is what was true before our own change, and that a parked one is. While a change of ours is on
+        its way, assignee and routing are ours to say. A requester who was erased stays erased.
+        """
+        ...
+
+    async def park(self, ticket: int) -> None:
+        """Keep a waiting ticket from being routed until the next newer facts about it."""
+        ...
+
+    async def put_group(self, ticket: int, group: int) -> None:
+        """Put a waiting ticket into a group; whoever knows nothing of it yet does not take it out again."""
+        ...
+
+    async def dedicate(self, ticket: int, agent: int) -> None:
+        """Keep a ticket for one agent until it is assigned to somebody."""
+        ...
+
+    async def unread_slas(self, queue: QueueRow, limit: int, at: datetime) -> list[int]:
+        """Return waiting tickets of a queue whose SLA was not read since they changed, oldest first.
+
+        Zendesk applies policies a moment after a change, so a read less than `SLA_SETTLES` after it does not count.
+        """
+        ...
+
+    async def put_slas(self, breaches: Mapping[int, datetime | None], at: datetime) -> None:
+        """Keep when tickets are breached next, as it was read at an instant; forget it of those that wait no more."""
+        ...
+
+    async def take_invocation(self, invocation: str, at: datetime) -> bool:
+        """Remember a webhook's invocation; False when it was taken before."""
+        ...
+
+    async def forget_invocations(self, before: datetime) -> int:
+        """Forget invocations taken before an instant; return how many."""
+        ...
+
+    async def known(self, tickets: Collection[int]) -> set[int]:
+        """Return which of some tickets are known and not at their end."""
+        ...
+
+    async def one(self, ticket: int) -> TicketRow | None:
+        """Return a ticket."""
+        ...
+
+    async def page(self, after: int, limit: int, routing: str | None) -> list[TicketRow]:
+        """Return tickets by id."""
+        ...
+
+    async def waiting(self) -> int:
+        """Count the tickets that wait, in whatever queue."""
+        ...
+
+    async def holder(self, ticket: int, at: datetime) -> QueueRow | None:
+        """Return the first active queue that holds a waiting ticket (facts: decision 3), or the one that took it over."""
+        ...
+
+
+class Decisions(Protocol):
+    """Rounds and decisions."""
+
+    async def lock(self) -> None:
+        """One change of rules, turns or assignments at a time in an account, over all replicas, until the
+        transaction ends. Taken before any row is touched, so that nobody waits for it with a row in hand.
+        """
+        ...
+
+    async def snapshot(
+        self, account: Account, queue: QueueRow, as_of: datetime, only: int | None, ticket: int | None = None
+    ) -> Snapshot:
+        """Read everything that a round of a queue looks at; `only` = one agent (pull); `ticket` = this one alone.
+
+        Tickets that an active queue before this one holds are not among them, nor those that an overflow queue
+        took over; those that this one took over are.
+        """
+        ...
+
+    async def claim(self, tickets: Sequence[int]) -> dict[int, int | None]:
+        """Keep the tickets that still wait as they are until the transaction ends; return their groups."""
+        ...
+
+    async def keep(
+        self, account: Account, round_: Round, snapshot: Snapshot, plan: Plan, ids: Sequence[str]
+    ) -> list[Decision]:
+        """Keep assignments, decisions (a waiting ticket's only when its outcome changed), turns, writes and
+        the snapshot; return the decisions that were kept, which have the first of the ids.
+        """
+        ...
+
+    async def forget_inputs(self, before: datetime, limit: int) -> int:
+        """Forget at most so many inputs that no decision since an instant was made from; return how many.
+
+        The decisions stay, with their codes and hashes; they can no longer be decided again.
+        """
+        ...
+
+    async def inputs(self, digest: str) -> Snapshot | None:
+        """Return a snapshot that decisions were made from."""
+        ...
+
+    async def one(self, decision: str) -> DecisionRow | None:
+        """Return a decision."""
+        ...
+
+    async def head(self) -> int:
+        """Return the sequence of the newest decision; 0 = none."""
+        ...
+
+    async def page(self, after: int, limit: int, ticket: int | None) -> list[DecisionRow]:
+        """Return decisions after a sequence number, oldest first."""
+        ...
+
+    async def summary(self) -> SummaryRow:
+        """Return figures."""
+        ...
+
+
+class Offers(Protocol):
+    """Tickets that agents may take, and who is not asked again. The caller holds the lock for every change."""
+
+    async def one(self, offer: str) -> OfferRow | None:
+        """Return an offer."""
+        ...
+
+    async def live(self, ticket: int) -> OfferRow | None:
+        """Return the offer that an agent thinks about."""
+        ...
+
+    async def due(self, as_of: datetime) -> list[OfferRow]:
+        """Return offers that nobody answered in time, oldest first."""
+        ...
+
+    async def missed(self, agent: int, since: datetime) -> int:
+        """Count the offers, made since an instant, that an agent let expire after the last one that he answered."""
+        ...
+
+    async def accept(self, offer: OfferRow, at: datetime) -> None:
+        """Make the offer an assignment, with a write under the offer's id."""
+        ...
+
+    async def end(self, offer: OfferRow, state: str, at: datetime) -> None:
+        """End an offer without work (`declined`, `expired`): the turn is given back, the ticket waits as before."""
+        ...
+
+    async def decline(self, ticket: int, agent: int, kind: str, at: datetime) -> bool:
+        """Do not ask an agent again about a ticket (`skip`, `decline`, `expire`); return whether Zendesk is to be told."""
+        ...
+
+    async def told(self, ticket: int, agent: int) -> None:
+        """Remember that Zendesk knows of a skip."""
+        ...
+
+    async def unskip(self, agent: int) -> int:
+        """Forget what an agent skipped; return how much."""
+        ...
+
+    async def forget_declines(self, before: datetime, limit: int) -> int:
+        """Forget at most so many declines, older than an instant, of tickets that nobody waits for; return how many."""
+        ...
+
+    async def lift(self, tickets: Sequence[int], before: datetime) -> int:
+        """Ask everybody again about tickets whose last decline is not newer than an instant; return how many."""
+        ...
+
+
+class Skills(Protocol):
+    """Skills of accounts that use them."""
+
+    async def all(self) -> list[SkillRow]:
+        """Return every skill, by id."""
+        ...
+
+    async def put_known(self, titles: Mapping[str, str]) -> None:
+        """Replace the known skills, by id; what is asked of them stays."""
+        ...
+
+    async def put_rule(self, skill: str, level: int, drop_after_seconds: int | None) -> SkillRow | None:
+        """Write what a skill asks for; None for an unknown one."""
+        ...
+
+    async def of_agents(self, agents: Collection[int] = ()) -> dict[int, dict[str, int]]:
+        """Return levels by skill, by agent; of all agents when none is named."""
+        ...
+
+    async def replace_agents(self, held: Mapping[int, Collection[str]]) -> None:
+        """Replace who has which skill; levels of those who keep one stay, a new one is 1."""
+        ...
+
+    async def put_levels(self, agent: int, levels: Mapping[str, int]) -> int:
+        """Write levels of skills that an agent has; return how many he has."""
+        ...
+
+    async def apply(self, links: Sequence[SkillLink]) -> None:
+        """Apply changes, in their order."""
+        ...
+
+    async def forget_ended(self, limit: int) -> int:
+        """Forget what at most so many closed or deleted tickets needed; return how much."""
+        ...
+
+    async def of_waiting(self) -> dict[int, set[str]]:
+        """Return the skills that waiting tickets need, by ticket."""
+        ...
+
+    async def cursor(self) -> str:
+        """Return how far the stream of changes was read; empty = not at all."""
+        ...
+
+    async def move_cursor(self, before: str, after: str) -> bool:
+        """Move the cursor if it still is `before`; False when another replica moved it."""
+        ...
+
+
+class Outbox(Protocol):
+    """Changes on their way to Zendesk."""
+
+    async def release_tickets(
+        self,
+        agent: int,
+        ids: Sequence[str],
+        at: datetime,
+        only: int | None = None,
+        tags: tuple[str, ...] = (),
+    ) -> int:
+        """Let an agent's open tickets go back to their queues; return for how many that is on its way now.
+
+        Args:
+            ids: of the writes, as many as `releasable` said.
+            only: this ticket alone.
+            tags: put on the tickets with it.
+        """
+        ...
+
+    async def tag_tickets(
+        self, agent: int, statuses: Collection[str], tag: str, new_id: Callable[[], str], at: datetime
+    ) -> int:
+        """Put a tag on an agent's tickets in some statuses, but for those that get it on their way back; return how many."""
+        ...
+
+    async def send_to_group(
+        self, ticket: int, place: int, write_id: str, at: datetime, tags: tuple[str, ...] = ()
+    ) -> None:
+        """Let a ticket go to a group; if it never gets there, the group's turn is given back."""
+        ...
+
+    async def untag_tickets(self, agent: int, tag: str, new_id: Callable[[], str], at: datetime) -> int:
+        """Take a tag off the tickets that got it because of an agent; tags still on their way are given up."""
+        ...
+
+    async def releasable(self, agent: int, only: int | None = None) -> tuple[int, int]:
+        """Count an agent's open tickets that can be given back, and those that are on their way back."""
+        ...
+
+    async def take(self, limit: int, lease_seconds: float) -> list[Write]:
+        """Take pending writes, fenced and leased on the store's own clock, oldest first.
+
+        Nobody waits for another taker: what he has in hand is left out.
+        """
+        ...
+
+    async def finish(self, write: Write, state: str) -> bool:
+        """Record how a write ended (`confirmed`, `conflict`, `failed`); False when another taker was faster.
+
+        Unless confirmed, the turn is given back and the ticket is free for whatever facts come next; the
+        caller holds the lock then.
+        """
+        ...
+
+    async def release(self, write: Write) -> None:
+        """Put a write back."""
+        ...
+
+    async def pending(self) -> int:
+        """Count writes that are not finished."""
+        ...
+
+
+class Capacities(Protocol):
+    """Agents' own capacity, and the work that they have."""
+
+    async def of_agents(self) -> dict[int, int]:
+        """Return the capacity of every agent who has his own, in units."""
+        ...
+
+    async def put_agent(self, agent: int, units: int | None) -> None:
+        """Give an agent a capacity of his own, or the account's."""
+        ...
+
+    async def work(self, queue: str) -> dict[int, Work]:
+        """Return what agents have in hand."""
+        ...
+
+
+class Schedules(Protocol):
+    """Schedules, and which agents go by them."""
+
+    async def all(self) -> dict[int, Schedule]:
+        """Return the account's schedules by id."""
+        ...
+
+    async def replace(self, schedules: Sequence[Schedule]) -> None:
+        """Replace the account's schedules; who goes by which stays."""
+        ...
+
+    async def of_agents(self) -> dict[int, int]:
+        """Return the schedule of every agent who has one."""
+        ...
+
+    async def put_agent(self, agent: int, schedule: int | None) -> None:
+        """Let an agent go by a schedule, or by none."""
+        ...
