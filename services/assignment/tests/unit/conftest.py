@@ -6,7 +6,9 @@ from libs.kernel.clock import ManualClock
 from libs.kernel.ids import CountingIds
 from services.assignment.adapters.memory.store import MemoryStore
 from services.assignment.app.watch import Bell
+from services.assignment.rpc.servicer import AssignmentServicer
 from services.assignment.tests.house import BILLING, SUPPORT, House
+from services.assignment.tests.unit.calls import servicer
 from services.assignment.tests.zendesk import LocalZendesk
 
 
@@ -37,3 +39,8 @@ def house(clock: ManualClock, zendesk: LocalZendesk, lease_seconds: list[float])
     bell = Bell()
     store = MemoryStore(lambda: lease_seconds[0], bell.ring)
     return House(store, zendesk, clock, CountingIds(), bell)
+
+
+@pytest.fixture
+def rpc(house: House) -> AssignmentServicer:
+    return servicer(house)

@@ -5,12 +5,24 @@ import pytest
 from libs.kernel.ids import AccountId
 from services.assignment.adapters.memory.store import MemoryStore
 from services.assignment.app.ports import Store
+from services.assignment.tests.decisions_conformance import DecisionsConformance
+from services.assignment.tests.directory_conformance import DirectoryConformance
 from services.assignment.tests.offers_conformance import OffersConformance
+from services.assignment.tests.outbox_conformance import OutboxConformance
 from services.assignment.tests.rules_conformance import RulesConformance
 from services.assignment.tests.store_conformance import StoreConformance
+from services.assignment.tests.tickets_conformance import TicketsConformance
 
 
-class TestMemoryStore(StoreConformance, OffersConformance, RulesConformance):
+class TestMemoryStore(
+    StoreConformance,
+    DirectoryConformance,
+    TicketsConformance,
+    DecisionsConformance,
+    OutboxConformance,
+    OffersConformance,
+    RulesConformance,
+):
     """The suite, in memory."""
 
     @pytest.fixture

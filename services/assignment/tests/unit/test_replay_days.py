@@ -11,8 +11,7 @@ from libs.kernel.errors import InvalidRequestError, NotFoundError, PermissionDen
 from services.assignment.app import recorded_days
 from services.assignment.rpc.servicer import AssignmentServicer
 from services.assignment.tests.house import ACCOUNT, BILLING, SUPPORT, House
-from services.assignment.tests.unit.test_servicer import PARENT, acts
-from services.assignment.tests.unit.test_servicer import rpc as rpc
+from services.assignment.tests.unit.calls import PARENT, acts
 from services.assignment.tests.zendesk import LocalZendesk
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
 from setlist.assignment.v1 import assignment_service_pb2 as messages
