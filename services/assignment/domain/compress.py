@@ -47,6 +47,8 @@ class Crew:
         self._bars: list[list[Code | None]] = []
         self.able: list[list[int]] = []
         """By number of the kind: the profiles that may take its tickets."""
+        self.unfit: frozenset[tuple[int, int]] = frozenset()
+        """(kind, profile) that the best fit of the last round left out."""
         for agent in agents:
             self.put(agent)
 

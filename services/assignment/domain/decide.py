@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +27,8 @@ from services.assignment.domain.model import (
 
 _PRIORITY = {"urgent": 0, "high": 1, "normal": 2, "low": 3}
 _FAR = datetime.max.replace(tzinfo=UTC)
+_KNOWS_QUALITY = 2
+"""The first engine that tells who lost to a better fit."""
 _LOST = {
     Model.ROUND_ROBIN: Code.LOST_ROTATION,
     Model.LEAST_ACTIVE: Code.LOST_LOAD,
@@ -62,13 +66,19 @@ def decide(snapshot: Snapshot) -> Plan:
     served = [(t.id, kind) for t, kind in zip(order, kinds, strict=True) if matching.serve(kind)]
     given = hand_out(crew, [kind for _, kind in served], eligible, matching)
     chosen = dict(zip((t for t, _ in served), given, strict=True))
-    reasons = _Reasons(crew, agents)
+    reasons = _Reasons(crew, agents, snapshot.engine)
     decisions = [
         reasons.decision(t, kind, rank, chosen.get(t.id))
         for rank, (t, kind) in enumerate(zip(order, kinds, strict=True), 1)
     ]
     balances = {i: m.credit for i, m in crew.members.items()}
     return Plan(decisions, {i: credit for i, credit in balances.items() if credit != agents[i].credit})
+
+
+def tally(decision: Decision) -> Counter[Code]:
+    """Return how many agents have each code: the same as to count them, found by profile."""
+    codes = decision.codes
+    return codes.tally() if isinstance(codes, _Codes) else Counter(codes.values())
 
 
 def _group(ticket: Ticket, agent: Agent) -> int:
@@ -81,21 +91,38 @@ def _group(ticket: Ticket, agent: Agent) -> int:
 class _Reasons:
     """Finds each agent's one code, ticket after ticket, in value order."""
 
-    def __init__(self, crew: Crew, agents: Mapping[AgentId, Agent]) -> None:
+    def __init__(self, crew: Crew, agents: Mapping[AgentId, Agent], engine: int) -> None:
         self.crew = crew
+        self.unfit = crew.unfit if engine >= _KNOWS_QUALITY else frozenset()
         self.agents = agents
         self.filled: dict[AgentId, int] = {}
         """Rank of the ticket that took an agent's last slot."""
         self.limits = {i: slots(a, crew.queue) for i, a in agents.items()}
         self.lost = _LOST[crew.queue.model]
+        self.at_limit: dict[int, Counter[Code]] = {}
+        """By profile: those who could take nothing from the start, by the limit that says so."""
+        self.standing: Counter[int] = Counter()
+        """By profile: those who could take something."""
+        self.ranks: dict[int, list[int]] = {}
+        """By profile: the ranks of the tickets that took a last slot, in order."""
+        for i, member in crew.members.items():
+            most, code = self.limits[i]
+            if most == 0:
+                self.at_limit.setdefault(member.profile.index, Counter())[code] += 1
+            else:
+                self.standing[member.profile.index] += 1
         self._used = dict.fromkeys(agents, 0)
         self._waiting: dict[int, tuple[Outcome, _Codes]] = {}
+
+    def loses(self, kind: int, profile: int) -> Code:
+        """Return why an agent of a profile who could have had a ticket of a kind did not get it."""
+        return Code.LOST_QUALITY if (kind, profile) in self.unfit else self.lost
 
     def decision(self, ticket: Ticket, kind: int, rank: int, chosen: AgentId | None) -> Decision:
         if chosen is None:
             if kind not in self._waiting:  # why nobody takes it is the same for the whole kind
                 codes = _Codes(self, kind, None, 0)
-                full = any(code in FULL for code in codes.values())
+                full = not FULL.isdisjoint(codes.tally())
                 outcome = Outcome.WAITING_ALL_FULL if full else Outcome.WAITING_NO_ELIGIBLE_AGENT
                 self._waiting[kind] = outcome, codes
             outcome, codes = self._waiting[kind]
@@ -103,6 +130,7 @@ class _Reasons:
         self._used[chosen] += 1
         if self._used[chosen] == self.limits[chosen][0]:
             self.filled[chosen] = rank
+            self.ranks.setdefault(self.crew.members[chosen].profile.index, []).append(rank)
         group = _group(ticket, self.agents[chosen])
         outcome = Outcome.ASSIGNED if self.crew.queue.offer_seconds is None else Outcome.OFFERED
         return Decision(ticket.id, outcome, rank, chosen, group, _Codes(self, kind, chosen, rank))
@@ -131,7 +159,29 @@ class _Codes(Mapping[AgentId, Code]):
             return code
         if self._chosen is None or reasons.filled.get(agent, self._rank) < self._rank:
             return Code.SLOT_TAKEN
-        return reasons.lost
+        return reasons.loses(self._kind, reasons.crew.members[agent].profile.index)
+
+    def tally(self) -> Counter[Code]:
+        """Count the codes, a profile at a time."""
+        reasons, found = self._reasons, Counter[Code]()
+        for profile in reasons.crew.profiles:
+            index = profile.index
+            limited, others = reasons.at_limit.get(index, Counter[Code]()), reasons.standing[index]
+            bar = reasons.crew.bar(self._kind, profile)
+            if bar is not None:
+                found[bar] += limited.total() + others
+                continue
+            found.update(limited)
+            if self._chosen is None:
+                found[Code.SLOT_TAKEN] += others
+            else:
+                taken = bisect_left(reasons.ranks.get(index, []), self._rank)
+                found[Code.SLOT_TAKEN] += taken
+                found[reasons.loses(self._kind, index)] += others - taken
+        if self._chosen is not None:
+            found[reasons.loses(self._kind, reasons.crew.members[self._chosen].profile.index)] -= 1
+            found[Code.CHOSEN] = 1
+        return +found
 
     def __iter__(self) -> Iterator[AgentId]:
         return iter(self._reasons.agents)

@@ -32,12 +32,13 @@ def hand_out(crew: Crew, served: Sequence[int], eligible: Eligible, matching: Ma
     demand = Counter(served)
     heaps = {p: crew.profiles[p].heap for one in demand for p in eligible[one]}
     targets: dict[AgentId, int] | None = None
-    places = eligible
+    places, crew.unfit = eligible, frozenset()
     fits = crew.quality({one: eligible[one] for one in demand})
     # With one kind and no difference in quality, taking the next in turn is the best balance already.
     if fits or len(demand) > 1:
         free = {p: crew.profiles[p].free for p in heaps}
         chosen = best(demand, eligible, free, fits) if fits else Best({k: [*eligible[k]] for k in demand})
+        crew.unfit = chosen.unfit
         balance, targets = balanced(crew, demand, chosen, eligible)
         places, matching = chosen.eligible, Matching(chosen.eligible, dict.fromkeys(heaps, 0), balance.flow)
         heaps = {p: [] for p in heaps}

@@ -10,6 +10,9 @@ from typing import Any
 
 from services.assignment.domain.model import Agent, Model, Need, Queue, Restrictions, Snapshot, Ticket
 
+_FIRST_ENGINE = 1
+"""Of texts that do not name one."""
+
 
 def dump(snapshot: Snapshot) -> str:
     """Return a snapshot as canonical JSON: the same facts give the same text, in whatever order they came."""
@@ -23,6 +26,8 @@ def dump(snapshot: Snapshot) -> str:
         value["as_of"] = snapshot.as_of.isoformat()
     if snapshot.privacy_revision is not None:
         value["privacy_revision"] = snapshot.privacy_revision
+    if snapshot.engine != _FIRST_ENGINE:
+        value["engine"] = snapshot.engine
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
@@ -46,6 +51,7 @@ def load(text: str) -> Snapshot:
             Restrictions(**_typed(value["restrictions"])),
             datetime.fromisoformat(value["as_of"]) if "as_of" in value else None,
             value.get("privacy_revision"),
+            value.get("engine", _FIRST_ENGINE),
         )
     except (KeyError, TypeError) as error:
         raise ValueError("not the text of a snapshot") from error

@@ -10,6 +10,11 @@ from enum import StrEnum
 AgentId = int
 TicketId = int
 
+ENGINE = 2
+"""Version of the rules in this package. Raised where the same facts come to something else; 2: who loses to a better
+fit has a code of his own, and weighted turns are guarded after a change.
+"""
+
 
 class Model(StrEnum):
     """How a queue chooses among eligible agents."""
@@ -46,6 +51,7 @@ class Code(StrEnum):
     QUEUE_DAILY_LIMIT = "QUEUE_DAILY_LIMIT"
     BATCH_SIZE = "BATCH_SIZE"
     SLOT_TAKEN = "SLOT_TAKEN"
+    LOST_QUALITY = "LOST_QUALITY"
     LOST_ROTATION = "LOST_ROTATION"
     LOST_LOAD = "LOST_LOAD"
     LOST_IDLE = "LOST_IDLE"
@@ -213,6 +219,7 @@ class Snapshot:
     Attributes:
         as_of: the instant; None where nothing depends on it.
         privacy_revision: of the register of restrictions that was applied; None = none was known.
+        engine: whose rules decide: what an older one decided is decided again by the rules of its time.
     """
 
     agents: Sequence[Agent]
@@ -221,6 +228,7 @@ class Snapshot:
     restrictions: Restrictions = Restrictions()
     as_of: datetime | None = None
     privacy_revision: int | None = None
+    engine: int = ENGINE
 
 
 @dataclass(frozen=True, slots=True)

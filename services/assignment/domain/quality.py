@@ -22,10 +22,12 @@ class Best:
     Attributes:
         eligible: profiles that tickets of each kind may go to.
         full: profiles whose slots are all taken.
+        unfit: (kind, profile) where a ticket could go, but goes in none of these ways.
     """
 
     eligible: dict[int, list[int]]
     full: frozenset[int] = frozenset()
+    unfit: frozenset[tuple[int, int]] = frozenset()
 
 
 class _Flow:
@@ -59,6 +61,17 @@ class _Flow:
         """Return a potential of each node under which no arc that is left has a negative cost."""
         nodes = [("kind", k) for k in self.eligible] + [("profile", p) for p in self.free]
         return self._paths(dict.fromkeys([*nodes, _SINK], 0), sink=True)[0]
+
+    def moves(self, height: Mapping[Node, int], *, costless: bool) -> dict[Node, list[Node]]:
+        """Return the arcs along which tickets can move; `costless` = those alone that cost no quality."""
+        return {
+            node: [
+                other
+                for other, cost in self._arcs(node, sink=True)
+                if not costless or height[node] + cost == height[other]
+            ]
+            for node in height
+        }
 
     def _paths(
         self, costs: dict[Node, int], *, sink: bool = False
@@ -132,4 +145,44 @@ def best(
         ]
         for kind, profiles in flow.eligible.items()
     }
-    return Best(may, frozenset(p for p in free if height["profile", p] < height[_SINK]))
+    # A ticket can move to a place where a circle of arcs leads through it.
+    part, fine = (_components(flow.moves(height, costless=only)) for only in (False, True))
+    unfit = frozenset(
+        (kind, p)
+        for kind, profiles in flow.eligible.items()
+        for p in profiles
+        if p not in flow.flow[kind]
+        and part["kind", kind] == part["profile", p]
+        and (p not in may[kind] or fine["kind", kind] != fine["profile", p])
+    )
+    return Best(may, frozenset(p for p in free if height["profile", p] < height[_SINK]), unfit)
+
+
+def _components(arcs: Mapping[Node, Sequence[Node]]) -> dict[Node, int]:
+    """Return the strongly connected component of each node (Kosaraju's)."""
+    back: dict[Node, list[Node]] = {node: [] for node in arcs}
+    for node, others in arcs.items():
+        for other in others:
+            back[other].append(node)
+    order: list[Node] = []
+    seen: set[Node] = set()
+    for start in arcs:
+        path = [(start, iter(arcs[start]))] if start not in seen else []
+        seen.add(start)
+        while path:
+            for other in path[-1][1]:
+                if other not in seen:
+                    seen.add(other)
+                    path.append((other, iter(arcs[other])))
+                    break
+            else:
+                order.append(path.pop()[0])
+    found: dict[Node, int] = {}
+    for number, start in enumerate(reversed(order)):
+        waiting = [] if start in found else [start]
+        while waiting:
+            node = waiting.pop()
+            if node not in found:
+                found[node] = number
+                waiting += back[node]
+    return found

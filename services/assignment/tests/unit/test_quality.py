@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from services.assignment.domain.decide import decide
 from services.assignment.domain.eligibility import barred, kind_of, quality, slots
-from services.assignment.domain.model import Agent, Model, Need, Queue, Snapshot, Ticket
+from services.assignment.domain.inputs import dump, load
+from services.assignment.domain.model import (
+    ENGINE,
+    Agent,
+    Code,
+    Model,
+    Need,
+    Queue,
+    Snapshot,
+    Ticket,
+)
 from services.assignment.domain.quality import best
 from services.assignment.tests.unit.test_decide import T0
 
@@ -50,25 +60,73 @@ def worlds(draw: st.DrawFn) -> Snapshot:
     return Snapshot(agents, tickets, QUEUE, as_of=T0 + timedelta(hours=1))
 
 
-@given(worlds())
-@settings(max_examples=150, deadline=None)
-def test_quality_is_the_best_of_all_ways_and_balance_the_best_of_those(world: Snapshot) -> None:
-    agents = {a.id: a for a in world.agents}
-    given_to = {d.ticket: d.agent for d in decide(world).decisions if d.agent is not None}
+def ways_of(world: Snapshot, served: list[int]) -> list[tuple[int, ...]]:
+    """Return every way in which these tickets can be handed out."""
     kinds = {t.id: kind_of(t, world.as_of) for t in world.tickets}
     room = {a.id: slots(a, QUEUE)[0] or 0 for a in world.agents}
     able = [
-        [a.id for a in world.agents if barred(a, kinds[t], QUEUE, world.restrictions) is None]
-        for t in given_to
+        [a.id for a in world.agents if barred(a, kinds[t], QUEUE, world.restrictions) is None] for t in served
     ]
+    return [w for w in itertools.product(*able) if all(n <= room[a] for a, n in Counter(w).items())]
+
+
+def fit(world: Snapshot, served: list[int], way: tuple[int, ...]) -> int:
+    """Return the quality of a way."""
+    agents, kinds = (
+        {a.id: a for a in world.agents},
+        {t.id: kind_of(t, world.as_of) for t in world.tickets},
+    )
+    return sum(quality(agents[a], kinds[t]) for t, a in zip(served, way, strict=True))
+
+
+@given(worlds())
+@settings(max_examples=150, deadline=None)
+def test_quality_is_the_best_of_all_ways_and_balance_the_best_of_those(world: Snapshot) -> None:
+    given_to = {d.ticket: d.agent for d in decide(world).decisions if d.agent is not None}
 
     def worth(way: tuple[int, ...]) -> tuple[int, int]:
         got = Counter(way)
-        fits = sum(quality(agents[a], kinds[t]) for t, a in zip(given_to, way, strict=True))
-        return (-fits, sum((a.open_count + got[a.id]) ** 2 for a in world.agents))
+        balance = sum((a.open_count + got[a.id]) ** 2 for a in world.agents)
+        return (-fit(world, [*given_to], way), balance)
 
-    ways = [w for w in itertools.product(*able) if all(n <= room[a] for a, n in Counter(w).items())]
-    assert worth(tuple(given_to.values())) == min(map(worth, ways))
+    assert worth(tuple(given_to.values())) == min(map(worth, ways_of(world, [*given_to])))
+
+
+@given(worlds())
+@settings(max_examples=150, deadline=None)
+def test_who_loses_to_a_better_fit_is_told_so_and_nobody_else(world: Snapshot) -> None:
+    """It is the fit exactly when some way gives him a ticket of this kind, but none of the best quality does."""
+    decisions = [d for d in decide(world).decisions if d.agent is not None]
+    served = [d.ticket for d in decisions]
+    ways = ways_of(world, served)
+    most = max(fit(world, served, way) for way in ways)
+    best_ways = [way for way in ways if fit(world, served, way) == most]
+    kinds = {t.id: kind_of(t, world.as_of) for t in world.tickets}
+
+    for decision in decisions:
+        alike = [n for n, t in enumerate(served) if kinds[t] == kinds[decision.ticket]]
+        for agent, code in decision.codes.items():
+            if code in (Code.LOST_QUALITY, Code.LOST_LOAD):
+                could = any(way[n] == agent for way in ways for n in alike)
+                well = any(way[n] == agent for way in best_ways for n in alike)
+                assert code is (Code.LOST_QUALITY if could and not well else Code.LOST_LOAD)
+
+
+def test_an_older_engine_decides_again_as_it_did() -> None:
+    """Word for word what was kept before the code was known."""
+    text = (
+        '{"agents":[{"groups":[7],"id":1,"open_count":3,"skills":[["fr",2]]},{"groups":[7],"id":2}],'
+        '"as_of":"2026-01-05T10:00:00+00:00","queue":{"id":"q","model":"skills"},"restrictions":{},'
+        '"tickets":[{"created_at":"2026-01-05T09:00:00+00:00","group":7,"id":1,'
+        '"needs":[{"drop_after_seconds":60,"level":2,"skill":"fr"}]}]}'
+    )
+    old = load(text)
+
+    assert dump(old) == text
+    assert decide(old).decisions[0].codes == {1: Code.CHOSEN, 2: Code.LOST_LOAD}
+    new = replace(old, engine=ENGINE)
+    assert decide(new).decisions[0].codes == {1: Code.CHOSEN, 2: Code.LOST_QUALITY}
+    assert load(dump(new)) == new
 
 
 def test_who_holds_a_dropped_skill_gets_the_ticket_though_he_has_more() -> None:
@@ -76,7 +134,7 @@ def test_who_holds_a_dropped_skill_gets_the_ticket_though_he_has_more() -> None:
     dropped = Ticket(1, T0, 7, needs=(Need("fr", 2, 60),))
     world = Snapshot([speaker, idle], [dropped], QUEUE, as_of=T0 + timedelta(seconds=60))
 
-    assert decide(world).decisions[0].agent == 1
+    assert decide(world).decisions[0].codes == {1: Code.CHOSEN, 2: Code.LOST_QUALITY}
     away = replace(world, agents=[replace(speaker, status="away"), idle])
     assert decide(away).decisions[0].agent == 2
     assert decide(replace(world, queue=Queue("q", model=Model.LEAST_ACTIVE))).decisions[0].agent == 2
