@@ -20,9 +20,15 @@ def chained(account: str, row: DecisionRow) -> dict[str, object]:
         "model": row.model,
         "command": row.command,
         "as_of": row.as_of.isoformat(),
-        "rejected": {code: [str(a) for a in agents] for code, agents in row.rejected.items()},
+        "rejected": _rejected(row),
         "rule_version": str(row.rule_version),
         "rank": str(row.rank),
     }
     # Decisions older than the record of inputs keep their hash.
     return facts | {"inputs": row.inputs} if row.inputs else facts
+
+
+def _rejected(row: DecisionRow) -> dict[str, object]:
+    if row.named:
+        return {code: [str(a) for a in agents] for code, agents in row.named.items()}
+    return {code: str(number) for code, number in row.rejected.items()}

@@ -14,7 +14,7 @@ from services.assignment.app.chained import chained
 from services.assignment.app.ports import Store
 from services.assignment.app.route import Route
 from services.assignment.app.rows import DecisionRow
-from services.assignment.domain.decide import decide
+from services.assignment.domain.decide import decide, tally
 from services.assignment.domain.errors import QueueNotActiveError
 from services.assignment.domain.model import GIVEN, Code, Decision, Snapshot
 from services.assignment.domain.place import place
@@ -50,8 +50,8 @@ class Explained:
     """A kept decision.
 
     Attributes:
-        codes: everybody who was considered, with his one code.
-        recomputes: whether the kept inputs give the same decision today; None when no inputs were kept.
+        codes: everybody who was considered, with his one code; nobody once the inputs are forgotten.
+        recomputes: whether the kept inputs give the same decision today; None when no inputs are kept.
     """
 
     row: DecisionRow
@@ -79,10 +79,13 @@ class Explain:
         if row is None:
             name = f"accounts/{account}/decisions/{decision_id}"
             raise NotFoundError("no such decision", metadata={"name": name})
-        codes = {agent: code for code, agents in row.rejected.items() for agent in agents}
+        again = None if inputs is None else _again(inputs, row.ticket)
+        codes = {} if again is None else {agent: code.value for agent, code in again.codes.items()}
+        if row.named:
+            codes = {agent: code for code, agents in row.named.items() for agent in agents}
         if row.agent_id is not None:
             codes[row.agent_id] = Code.CHOSEN.value
-        return Explained(row, codes, None if inputs is None else _same(inputs, row, codes))
+        return Explained(row, codes, None if inputs is None else again is not None and _same(again, row))
 
     async def why_waiting(self, account: AccountId, ticket: int) -> Why:
         """Decide the ticket's queue again, on a snapshot as of now, and keep nothing.
@@ -100,6 +103,10 @@ class Explain:
             now = self._clock.now()
             queue = await tx.tickets.holder(ticket, now)
             if queue is None:
+                if await tx.preferences.since(ticket) is not None:
+                    raise QueueNotActiveError(
+                        "the ticket is new: rules and its requester's earlier agent come first, ask again in a moment"
+                    )
                 raise QueueNotActiveError("no active queue holds the ticket")
             snapshot = await self._route.look(tx, kept, queue, now)
             found = next((d for d in decide(snapshot).decisions if d.ticket == ticket), None)
@@ -125,12 +132,11 @@ class Explain:
             after = rows[-1].sequence
 
 
-def _same(inputs: Snapshot, row: DecisionRow, codes: Mapping[int, str]) -> bool:
-    again = next((d for d in decide(inputs).decisions if d.ticket == row.ticket), None)
-    return again is not None and (
-        again.outcome.value,
-        again.agent,
-        again.group,
-        again.rank,
-        {agent: code.value for agent, code in again.codes.items()},
-    ) == (row.outcome, row.agent_id, row.group_id, row.rank, dict(codes))
+def _again(inputs: Snapshot, ticket: int) -> Decision | None:
+    return next((d for d in decide(inputs).decisions if d.ticket == ticket), None)
+
+
+def _same(again: Decision, row: DecisionRow) -> bool:
+    counts = {code.value: number for code, number in tally(again).items() if code is not Code.CHOSEN}
+    found = (again.outcome.value, again.agent, again.group, again.rank, counts)
+    return found == (row.outcome, row.agent_id, row.group_id, row.rank, dict(row.rejected))

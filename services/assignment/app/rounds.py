@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from libs.crypto.chain import chain_hash
 from services.assignment.app.chained import chained
 from services.assignment.app.rows import Account, AgentRow, DecisionRow, QueueRow, Round, SkillRow
+from services.assignment.domain.decide import tally
 from services.assignment.domain.model import Agent, Code, Decision, Model, Need, Outcome, Plan, Queue
 
 DAILY_WINDOW = timedelta(hours=12)
@@ -122,10 +123,7 @@ def link(
 def _row(
     account: Account, round_: Round, decision: Decision, decision_id: str, sequence: int, inputs: str
 ) -> DecisionRow:
-    rejected: dict[str, list[int]] = {}
-    for agent, code in sorted(decision.codes.items()):
-        if code is not Code.CHOSEN:
-            rejected.setdefault(code.value, []).append(agent)
+    found = sorted(tally(decision).items())
     return DecisionRow(
         id=decision_id,
         sequence=sequence,
@@ -138,7 +136,7 @@ def _row(
         model=round_.queue.model,
         command=round_.command,
         as_of=round_.as_of,
-        rejected=rejected,
+        rejected={code.value: number for code, number in found if code is not Code.CHOSEN},
         candidates=len(decision.codes),
         rule_version=account.rule_version,
         rank=decision.rank,

@@ -59,6 +59,7 @@ class AgentRow:
     open_count: int = 0
     absence: str = ""
     active_at: datetime | None = None
+    status_updater_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,11 @@ PARKED = "PARKED"
 SLA_SETTLES = timedelta(minutes=1)
 """How long after a change of a ticket its SLA may still change by it; ours: Zendesk states none."""
 
+PREFERRING = timedelta(minutes=2)
+"""How long at most no queue takes a new ticket whose preference is still to be found; ours: a replica that dies
+while it asks is made up for by the next minute job, and a Zendesk that does not answer stops no ticket for longer.
+"""
+
 
 def next_queue(queue: QueueRow, queues: Sequence[QueueRow]) -> QueueRow | None:
     """Return the active queue that takes over what waited too long in a queue."""
@@ -128,10 +134,11 @@ class DecisionRow:
 
     Attributes:
         sequence: place in the account's chain, from 1.
-        rejected: agents by code.
+        rejected: how many agents by code; who they are is found from the inputs.
         write: none, pending, confirmed, conflict (somebody was faster) or failed (Zendesk refused).
         hash: of this decision after the one before it.
         inputs: digest of the snapshot that it was made from; empty for decisions older than the record.
+        named: agents by code, as decisions told them before they were only counted.
     """
 
     id: str
@@ -145,13 +152,14 @@ class DecisionRow:
     model: str
     command: str
     as_of: datetime
-    rejected: Mapping[str, Sequence[int]]
+    rejected: Mapping[str, int]
     candidates: int
     rule_version: int
     rank: int
     write: str
     hash: bytes
     inputs: str = ""
+    named: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

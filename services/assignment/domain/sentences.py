@@ -21,7 +21,7 @@ _SENTENCES: dict[Code, str] = {
     "older, or with a higher daily limit of the queue",
     Code.BATCH_SIZE: "{who} got as many tickets as one run gives: free in the next minute, or with a larger batch size",
     Code.SLOT_TAKEN: "{who} had to leave it for more valuable tickets of this round: free when they have room again",
-    Code.OFF_SHIFT: "{n} off shift: free when their schedule begins",
+    Code.OFF_SHIFT: "{n} off shift or on leave: free when their shift begins",
     Code.IDLE: "{n} set aside as idle: free when they set their status to online again",
     Code.OUT_OF_OFFICE: "{n} out of office: free when they set their status to online again",
     Code.STATUS_NOT_ONLINE: "{n} not online: free when they set their status to online",

@@ -77,9 +77,9 @@ class EvidenceMethods(Methods):
         require_staff()
         account = account_of(request.name)
         why = await self._use.explain.why_waiting(account, int(last(request.name)))
-        rejected: dict[str, list[int]] = {}
+        named: dict[str, list[int]] = {}
         for agent, code in sorted(why.decision.codes.items()):
-            rejected.setdefault(code.value, []).append(agent)
+            named.setdefault(code.value, []).append(agent)
         row = DecisionRow(
             id="now",
             sequence=0,
@@ -92,12 +92,13 @@ class EvidenceMethods(Methods):
             model=why.model,
             command="",
             as_of=self._use.clock.now(),
-            rejected=rejected,
+            rejected={code: len(agents) for code, agents in named.items()},
             candidates=len(why.decision.codes),
             rule_version=0,
             rank=why.decision.rank,
             write="none",
             hash=b"",
+            named=named,
         )
         return messages.WhyWaitingResponse(
             decision=decision_message(account_name(account), row),

@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from libs.kernel.errors import FieldViolation, InvalidRequestError
 from services.assignment.app.rows import Account, AgentRow, DecisionRow, QueueRow, SummaryRow, TicketRow
+from services.assignment.app.status_history import IdleRule
 from services.assignment.rpc.options import put_options
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
 
@@ -112,6 +113,7 @@ def agent_message(
     skills: Mapping[str, int] | None = None,
     schedule: int | None = None,
     capacity: int | None = None,
+    idle: IdleRule | None = None,
 ) -> resources.Agent:
     """Return an agent as a message.
 
@@ -119,6 +121,7 @@ def agent_message(
         skills: levels by skill.
         schedule: of his shifts.
         capacity: his own, in units.
+        idle: what of the account's rule he has differently.
     """
     held = sorted((skills or {}).items())
     return resources.Agent(
@@ -140,6 +143,8 @@ def agent_message(
         skills=[resources.AgentSkill(skill_id=skill, level=level) for skill, level in held],
         schedule_id=str(schedule or ""),
         capacity_units=capacity,
+        status_updater_id=row.status_updater_id,
+        idle=resources.AgentIdle(enabled=idle.enabled, timeout_minutes=idle.minutes) if idle else None,
         etag=str(row.version),
     )
 
@@ -175,8 +180,8 @@ def decision_message(parent: str, row: DecisionRow) -> resources.Decision:
         command_id=row.command,
         as_of=timestamp(row.as_of),
         rejected=[
-            resources.RejectedGroup(code=code, agent_ids=agents, count=len(agents))
-            for code, agents in sorted(row.rejected.items())
+            resources.RejectedGroup(code=code, agent_ids=row.named.get(code), count=number)
+            for code, number in sorted(row.rejected.items())
         ],
         candidates=row.candidates,
         rule_version=row.rule_version,

@@ -79,7 +79,7 @@ class DecisionsConformance:
             assert await tx.decisions.one(rows[0].id) == rows[0]
             assert await tx.decisions.page(1, 1, None) == [rows[1]]
             assert await tx.decisions.page(0, 10, 3) == [rows[2]]
-            assert rows[2].rejected == {"SLOT_TAKEN": [1]}
+            assert rows[2].rejected == {"SLOT_TAKEN": 1}
             snapshot = await tx.decisions.inputs(rows[0].inputs)
             assert snapshot is not None
             assert [d.agent for d in decide(snapshot).decisions] == [1, 1, None]

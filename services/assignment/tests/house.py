@@ -23,13 +23,14 @@ from services.assignment.app.explain import Explain
 from services.assignment.app.give_back import ReleaseAgentTickets, SkipTicket
 from services.assignment.app.ingest_webhook import IngestWebhook
 from services.assignment.app.manage_queues import ManageQueues
-from services.assignment.app.ports import Store
+from services.assignment.app.ports import Store, Zendesk
 from services.assignment.app.prefer import Prefer
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.route import Route
 from services.assignment.app.rows import DecisionRow, QueueRow, TicketRow
 from services.assignment.app.run_minute_job import JobDone, RunMinuteJob
 from services.assignment.app.schedules import SyncSchedules
+from services.assignment.app.shift_exceptions import ShiftExceptions
 from services.assignment.app.sync_account import SyncAccount
 from services.assignment.app.sync_skills import SyncSkills
 from services.assignment.app.update_agent_settings import UpdateAgentSettings
@@ -52,20 +53,23 @@ class House:
         clock: ManualClock,
         ids: CountingIds,
         bell: Bell | None = None,
+        sealer: Envelope | None = None,
+        reach: Zendesk | None = None,
     ) -> None:
         self.store, self.zendesk, self.clock, self.ids = store, zendesk, clock, ids
+        reach = reach or zendesk  # what the use cases see of it
         self.installations, self.policy, self.wake = MemoryInstallations(), MemoryPolicy(), asyncio.Event()
-        self.sealer = Envelope(LocalKeyProvider([bytes(32)]), MemoryDataKeys())
+        self.sealer = sealer or Envelope(LocalKeyProvider([bytes(32)]), MemoryDataKeys())
         self.privacy = MemoryPrivacy()
         self.restricted = Restricted(store, self.privacy, clock)
-        self.route, self.write = Route(store, ids, self.restricted), WriteOutbox(store, zendesk)
+        self.route, self.write = Route(store, ids, self.restricted), WriteOutbox(store, reach)
         self.absences = Absences(store, clock, ids, self.wake)
-        self.prefer = Prefer(store, zendesk, self.route, self.restricted, clock, ids, self.wake)
-        self.skills = SyncSkills(store, zendesk, clock)
-        self.schedules = SyncSchedules(store, zendesk, clock)
+        self.prefer = Prefer(store, reach, self.route, self.restricted, clock, ids, self.wake)
+        self.skills = SyncSkills(store, reach, clock)
+        self.schedules = SyncSchedules(store, reach, clock)
         self.sync = SyncAccount(
             store,
-            zendesk,
+            reach,
             self.installations,
             self.policy,
             self.sealer,
@@ -77,7 +81,7 @@ class House:
         self.ingest = IngestWebhook(store, self.sealer, self.route, self.prefer, clock, self.wake)
         self.job = RunMinuteJob(
             store,
-            zendesk,
+            reach,
             self.route,
             self.prefer,
             self.absences,
@@ -87,7 +91,8 @@ class House:
             clock,
         )
         self.next = AssignNext(store, self.route, self.write, clock, ids)
-        self.settings = UpdateAgentSettings(store, zendesk, self.policy)
+        self.settings = UpdateAgentSettings(store, reach, self.policy)
+        self.exceptions = ShiftExceptions(store, self.policy)
         self.queues = ManageQueues(store, clock)
         self.explain = Explain(store, self.route, clock)
         self.bell = bell or Bell()
@@ -95,13 +100,20 @@ class House:
         self.answer = AnswerOffer(store, self.route, clock, self.wake)
         self.expire = ExpireOffers(store, self.route, self.absences, clock)
         self.release = ReleaseAgentTickets(store, clock, ids, self.wake)
-        self.skip = SkipTicket(store, zendesk, self.route, self.release, clock, self.wake)
+        self.skip = SkipTicket(store, reach, self.route, self.release, clock, self.wake)
         self._invocations = 0
 
     async def open(self, *online: int) -> None:
         """Sync the account and bring agents online."""
         await self.sync(ACCOUNT, HOOK)
         await self.set_status("online", *online)
+
+    async def rejected(self, row: DecisionRow, code: str) -> list[int]:
+        """Return the agents whom a decision gives a code, after checking that it counts as many."""
+        found = (await self.explain.decision(ACCOUNT, row.id)).codes
+        named = sorted(agent for agent, one in found.items() if one == code)
+        assert len(named) == row.rejected.get(code, 0)
+        return named
 
     async def set_status(self, status: str, *agents: int) -> None:
         """Give agents a status."""

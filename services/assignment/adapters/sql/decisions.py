@@ -39,7 +39,8 @@ def _decision(row: Row[Any]) -> DecisionRow:
         model=row.model,
         command=row.command,
         as_of=row.as_of,
-        rejected=row.detail,
+        rejected={code: n if isinstance(n, int) else len(n) for code, n in row.detail.items()},
+        named={code: n for code, n in row.detail.items() if not isinstance(n, int)},
         candidates=row.candidates,
         rule_version=row.rule_version,
         rank=row.rank,
@@ -149,7 +150,7 @@ class SqlDecisions:
         ).one_or_none()
         head = (last.sequence, last.hash) if last else (0, GENESIS)
         rows = link(account, round_, kept, ids, inputs=inputs, head=head)
-        columns = [f.name for f in fields(DecisionRow) if f.name != "rejected"]
+        columns = [f.name for f in fields(DecisionRow) if f.name not in ("rejected", "named")]
         places = ", ".join(f":{name}" for name in columns)
         await self._connection.execute(
             text(

@@ -148,7 +148,7 @@ async def test_who_is_out_gets_nothing_and_the_reason_says_so(house: House, zend
 
     await house.minute()
 
-    assert (await house.decisions(20))[-1].rejected[Code.OUT_OF_OFFICE] == [1]
+    assert await house.rejected((await house.decisions(20))[-1], Code.OUT_OF_OFFICE) == [1]
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(29, "online"), (30, "invisible")])
@@ -182,7 +182,7 @@ async def test_an_activity_keeps_him_and_the_job_sets_the_others_aside(
     await house.write(ACCOUNT)
 
     decision = (await house.decisions(20))[-1]
-    assert (decision.agent_id, decision.rejected[Code.IDLE]) == (2, [1])
+    assert (decision.agent_id, await house.rejected(decision, Code.IDLE)) == (2, [1])
     assert tagged(zendesk) == [5, 6]
 
 

@@ -114,7 +114,7 @@ async def test_a_pull_costs_no_turn_of_the_rotation(house: House, zendesk: Local
     await house.webhook(7)
 
     (row,) = await house.decisions(7)
-    assert (row.agent_id, row.rejected["LOST_ROTATION"]) == (1, [2])
+    assert (row.agent_id, await house.rejected(row, "LOST_ROTATION")) == (1, [2])
 
 
 async def test_a_ticket_somebody_took_meanwhile_is_not_handed_out(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.assignment.domain.decide import decide, value_order
+from services.assignment.domain.decide import decide, tally, value_order
 from services.assignment.domain.eligibility import barred, kind_of, slots
 from services.assignment.domain.inputs import digest, dump, load
 from services.assignment.domain.model import FULL, Code, Outcome, Snapshot
@@ -94,6 +94,13 @@ def test_every_ticket_has_one_decision_and_every_agent_one_code_that_explains_it
         full = any(code in FULL for code in decision.codes.values())
         if decision.agent is None:
             assert (decision.outcome is Outcome.WAITING_ALL_FULL) is full
+
+
+@given(snapshots())
+@SOME
+def test_counted_by_profile_the_codes_are_as_many(world: Snapshot) -> None:
+    for decision in decide(world).decisions:
+        assert tally(decision) == Counter(decision.codes.values())
 
 
 @given(snapshots())

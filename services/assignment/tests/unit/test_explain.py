@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -93,12 +94,27 @@ async def test_a_decision_from_before_inputs_were_kept_still_explains(
     house: House, zendesk: LocalZendesk
 ) -> None:
     rows = await played(house, zendesk)
-    tampered(house, replace(rows[0], inputs=""))
+    known = (await house.explain.decision(ACCOUNT, rows[0].id)).codes
+    named = {c: [a for a, one in sorted(known.items()) if one == c] for c in rows[0].rejected}
+    tampered(house, replace(rows[0], inputs="", named=named))
 
     found = await house.explain.decision(ACCOUNT, rows[0].id)
 
-    assert found.recomputes is None
+    assert (found.recomputes, found.codes) == (None, known)
     assert found.codes.keys() == {1, 2, 3, 9}
+
+
+async def test_a_decision_whose_inputs_are_forgotten_still_counts_its_reasons(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    rows = await played(house, zendesk)
+    async with house.store.transaction(ACCOUNT) as tx:
+        await tx.decisions.forget_inputs(house.clock.now() + timedelta(days=1), 1000)
+
+    found = await house.explain.decision(ACCOUNT, rows[0].id)
+
+    assert (found.recomputes, found.codes.keys()) == (None, {rows[0].agent_id})
+    assert sum(found.row.rejected.values()) == 3
     with pytest.raises(NotFoundError):
         await house.explain.decision(ACCOUNT, "dec-none")
 

@@ -20,7 +20,7 @@ async def test_a_restricted_agent_gets_nothing_and_the_decision_says_by_which_re
     _, decision = await house.webhook(5)
 
     row = (await house.decisions(5))[0]
-    assert (row.agent_id, row.rejected[Code.PROCESSING_RESTRICTED]) == (2, [1])
+    assert (row.agent_id, await house.rejected(row, Code.PROCESSING_RESTRICTED)) == (2, [1])
     assert (await house.explain.decision(ACCOUNT, decision)).recomputes is True
     async with house.store.transaction(ACCOUNT) as tx:
         inputs = await tx.decisions.inputs(row.inputs)

@@ -53,7 +53,7 @@ async def test_an_agent_must_have_all_skills_and_the_least_loaded_of_them_gets_i
     given = {ticket: agent for ticket, agent, _ in done.assignments}
     assert (given[5], given[6]) == (1, 2)
     decision = (await house.decisions(5))[-1]
-    assert decision.rejected[Code.MISSING_SKILL] == [2, 9]
+    assert await house.rejected(decision, Code.MISSING_SKILL) == [2, 9]
     assert (await house.explain.decision(ACCOUNT, decision.id)).recomputes is True
 
 
@@ -68,7 +68,7 @@ async def test_levels_count_and_survive_a_sync(house: House, zendesk: LocalZende
     await house.minute()
 
     decision = (await house.decisions(5))[-1]
-    assert (decision.agent_id, decision.rejected[Code.SKILL_LEVEL]) == (2, [1])
+    assert (decision.agent_id, await house.rejected(decision, Code.SKILL_LEVEL)) == (2, [1])
 
 
 async def test_an_optional_skill_is_dropped_in_time_and_until_then_says_when(

@@ -153,7 +153,7 @@ async def test_an_agent_who_left_the_group_is_learnt_from_the_refusal(
     assert [(ticket, agent) for ticket, agent, _ in done.assignments] == [(5, 2)]
     assert zendesk.writes == [(5, 2)]
     assert [d.write for d in await house.decisions(5)] == ["failed", "confirmed"]
-    assert (await house.decisions(5))[1].rejected["NOT_IN_GROUP"] == [1, 3]
+    assert await house.rejected((await house.decisions(5))[1], "NOT_IN_GROUP") == [1, 3]
 
 
 @pytest.mark.parametrize("gone", [True, False])

@@ -1,0 +1,116 @@
+"""When a view is read again: after a change that it may have noticed, and now and then (facts: §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from services.assignment.domain.view_filter import ViewFilter
+from services.assignment.domain.webhook import TicketFacts
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a view was read that was not."""
+MOVING_EVERY = timedelta(minutes=5)
+"""How old the content of a view may be that changes with time; ours: Zendesk's conditions count hours."""
+AT_LEAST_EVERY = timedelta(hours=1)
+"""How old any view's content may be: what nobody thought of comes in then; ours."""
+PER_CALL = timedelta(seconds=55)
+"""What a call of the reads in between takes of the time: one a minute over all views, whatever a minute job waits."""
+AGAIN = (timedelta(0), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=10))
+"""When, after news of a ticket, a view is read that may hold it: an answer may be ten minutes old (facts: §3)."""
+AGAIN_HELD = AGAIN[:2]
+"""The same for a view that shows the ticket already."""
+LONGEST = AGAIN[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRead:
+    """What is known of a view that feeds a queue.
+
+    Attributes:
+        read_at: when its tickets were asked for last.
+        checked_at: when its conditions were.
+        swept_until: until when no view is read in between, because this one was.
+        gone: Zendesk does not know it any more.
+    """
+
+    view: int
+    read_at: datetime = NEVER
+    checked_at: datetime = NEVER
+    swept_until: datetime = NEVER
+    gone: bool = False
+    filter: ViewFilter = field(default_factory=ViewFilter)
+
+    @property
+    def next_at(self) -> datetime:
+        """When it is read even if nothing happens, if its turn has come."""
+        return self.read_at + (MOVING_EVERY if self.filter.moves else AT_LEAST_EVERY)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A waiting ticket that changed.
+
+    Attributes:
+        at: when we heard of it, on our clock: Zendesk's may go wrong.
+        views: those that showed it when they were read last.
+    """
+
+    facts: TicketFacts
+    at: datetime
+    views: frozenset[int]
+
+
+def due(
+    sources: Sequence[tuple[str, int]], reads: Mapping[int, ViewRead], news: Iterable[News], now: datetime
+) -> list[int]:
+    """Return the views to be read now, the one first whose content is the oldest.
+
+    Args:
+        sources: (kind, source) of the active queues, in their order. A ticket belongs to the first that has it
+            (facts: decision 3), so that what comes after a queue that surely has it needs no reading.
+    """
+    found = {view for view, read in reads.items() if read.read_at == NEVER and not read.gone}
+    for one in news:
+        found |= _asked(sources, reads, one, now)
+    return sorted(found, key=lambda view: (reads[view].read_at, view))
+
+
+def _asked(
+    sources: Sequence[tuple[str, int]], reads: Mapping[int, ViewRead], one: News, now: datetime
+) -> set[int]:
+    found = set()
+    for kind, source in sources:
+        if not source or (kind == "trigger" and source == one.facts.group_id):
+            break
+        read = reads.get(source) if kind == "scheduled" else None
+        if read is None or read.gone:
+            continue
+        shown = source in one.views
+        if not shown and not read.filter.may_hold(one.facts):
+            continue
+        if _unsettled(read.read_at, one.at, now, AGAIN_HELD if shown else AGAIN):
+            found.add(source)
+        elif shown:
+            break
+    return found
+
+
+def _unsettled(read_at: datetime, heard_at: datetime, now: datetime, again: Sequence[timedelta]) -> bool:
+    # At one and the same instant nobody knows what came first.
+    return read_at == heard_at or any(read_at < heard_at + after <= now for after in again)
+
+
+def in_turn(reads: Iterable[ViewRead], now: datetime) -> int | None:
+    """Return the view that is read although nothing is known to have changed; None = none now."""
+    known = list(reads)
+    if any(read.swept_until > now for read in known):
+        return None
+    waiting = [read for read in known if not read.gone and read.next_at <= now]
+    return min(waiting, key=lambda read: (read.next_at, read.view)).view if waiting else None
+
+
+def swept_until(now: datetime, calls: int) -> datetime:
+    """Return until when a read of so many calls is paid for."""
+    return now + calls * PER_CALL
