@@ -110,6 +110,9 @@ class MemoryTickets:
             i: sla for i, sla in read.items() if i in kept and kept[i].row.routing in ("waiting", "offered")
         }
 
+    async def unknown(self, tickets: Collection[int]) -> set[int]:
+        return set(tickets) - self._tables.tickets.keys()
+
     async def known(self, tickets: Collection[int]) -> set[int]:
         found = {i: self._tables.tickets[i].row.facts for i in tickets if i in self._tables.tickets}
         return {i for i, facts in found.items() if facts.status not in ("closed", "deleted")}

@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from services.assignment.app.rows import QueueRow, before, next_queue
+from services.assignment.app.rows import PREFERRING, QueueRow, before, next_queue
 
 
 def held(queue: QueueRow, queues: Sequence[QueueRow], at: datetime | None = None) -> str:
     """Return the condition on `tickets t` for what a queue holds at an instant and no other active queue does.
 
-    Without an instant nothing waited too long.
+    What its preference is still to be found for is held by none. Without an instant all that plays no part.
     """
     if at is None:
         return _first(queue, queues)
-    condition = _arrived(queue, queues, at, frozenset())
+    condition = f"({_arrived(queue, queues, at, frozenset())}) AND NOT {_preferring(at)}"
     if queue.state == "active" and next_queue(queue, queues) is not None:
-        condition = f"({condition}) AND NOT {_late(queue, at)}"
+        condition = f"{condition} AND NOT {_late(queue, at)}"
     return condition
 
 
@@ -37,6 +37,14 @@ def _arrived(queue: QueueRow, queues: Sequence[QueueRow], at: datetime, seen: fr
         if target is not None and target.id == queue.id:
             ways.append(f"(({_arrived(other, queues, at, seen)}) AND {_late(other, at)})")
     return " OR ".join(ways) if len(ways) == 1 else f"({' OR '.join(ways)})"
+
+
+def _preferring(at: datetime) -> str:
+    since = (at - PREFERRING).astimezone(UTC).isoformat()
+    return (
+        "EXISTS (SELECT 1 FROM preferring p WHERE p.account = t.account AND p.ticket = t.ticket "  # noqa: S608 - an instant
+        f"AND p.since > CAST('{since}' AS timestamptz))"
+    )
 
 
 def _late(queue: QueueRow, at: datetime) -> str:

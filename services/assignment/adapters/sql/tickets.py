@@ -173,6 +173,13 @@ class SqlTickets:
             "WHERE t.account = s.account AND t.ticket = s.ticket AND t.routing IN ('waiting', 'offered'))"
         )
 
+    async def unknown(self, tickets: Collection[int]) -> set[int]:
+        rows = await self._run(
+            "SELECT ticket FROM tickets WHERE account = :account AND ticket = ANY(:tickets)",
+            tickets=sorted(tickets),
+        )
+        return set(tickets) - {row.ticket for row in rows}
+
     async def known(self, tickets: Collection[int]) -> set[int]:
         rows = await self._run(
             "SELECT ticket FROM tickets WHERE account = :account AND ticket = ANY(:tickets) "
