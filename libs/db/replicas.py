@@ -54,7 +54,7 @@ class Replicas:
         self._me = me
         self._changed = changed
         self._monotonic = monotonic
-        self._living = (me,)
+        self._living: tuple[str, ...] = (me,)
         self._until = float("inf")
 
     @property
