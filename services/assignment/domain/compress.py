@@ -41,6 +41,10 @@ class Crew:
         self._index: dict[tuple[Any, ...], int] = {}
         self._named: set[AgentId] = set()
         self._weights = dict(queue.weights) if queue.model is Model.WEIGHTED else {}
+        self.stretch: str | None = "" if self._weights else None
+        """Members and weights of the turns since the start (`rotation.stretch_of`), or that they changed; empty = it
+        starts now, None = not told: no weights, or an engine that did not know.
+        """
         self._numbers: dict[Kind, int] = {}
         self._kinds: list[Kind] = []
         self._plain: dict[int | None, int] = {}
@@ -63,6 +67,7 @@ class Crew:
             limits.get(Code.INBOX_LIMIT, UNLIMITED),
             limits.get(Code.DAILY_LIMIT, UNLIMITED),
             limits.get(Code.QUEUE_DAILY_LIMIT, UNLIMITED),
+            limits.get(Code.RATE_LIMIT, UNLIMITED),
             limits.get(Code.BATCH_SIZE, UNLIMITED),
             min(limits.get(code, UNLIMITED) for code in (Code.CHANNEL_LIMIT, Code.CAPACITY)),
             agent.open_count,
@@ -83,6 +88,9 @@ class Crew:
         self, agent: AgentId, *, opened: int = 0, daily: int = 0, queue_daily: int = 0, batch: int = 0
     ) -> None:
         """Count tickets that an agent has more, or less, from outside these rounds.
+
+        What leaves the time of a rate limit is none of these, for it may leave that of the queue and that of the
+        agent at different instants: put him anew then.
 
         Args:
             opened: in status Open, of this queue.
@@ -150,6 +158,7 @@ class Crew:
         member.inbox -= 1
         member.daily -= 1
         member.queue_daily -= 1
+        member.rate -= 1
         member.batch -= 1
         member.room -= 1
         member.open += 1
@@ -175,19 +184,20 @@ class Crew:
             return (member.taken, member.last, *order)
         return order
 
-    def rank(self, member: Member, price: int, sharing: int) -> Entry:
+    def rank(self, member: Member, price: int, sharing: int, *, by_credit: bool = False) -> Entry:
         """Return an agent's place among the agents of all profiles.
 
         Args:
             price: of the turn at hand.
             sharing: how many agents share it.
+            by_credit: whether the largest credit goes first, weights or not.
         """
         order: Entry = (-member.credit, member.id)
         if self.queue.model in BY_LOAD:
             return (member.open, *order)
         if self.queue.model is Model.LONGEST_IDLE:
             return (member.taken, member.last, *order)
-        if self._weights:
+        if self._weights and not by_credit:
             return (*rotation.urgency(member.credit, member.profile.weight, price, sharing), member.id)
         return order
 
@@ -224,6 +234,7 @@ class Crew:
             member.base -= member.profile.accrued * member.profile.weight
             member.sharing = True
             member.profile.sharing += 1
+            self._mark(member, 1)
         self.refresh(member)
 
     def _leave(self, member: Member) -> None:
@@ -231,6 +242,11 @@ class Crew:
             member.base = member.credit
             member.sharing = False
             member.profile.sharing -= 1
+            self._mark(member, -1)
+
+    def _mark(self, member: Member, by: int) -> None:
+        if self._weights:
+            member.profile.marks += by * rotation.mark(member.id, member.profile.weight)
 
     def _free(self, profile: Profile, by: int) -> None:
         profile.free += by

@@ -29,6 +29,8 @@ _PRIORITY = {"urgent": 0, "high": 1, "normal": 2, "low": 3}
 _FAR = datetime.max.replace(tzinfo=UTC)
 _KNOWS_QUALITY = 2
 """The first engine that tells who lost to a better fit."""
+_KNOWS_STRETCHES = 2
+"""The first engine whose weighted turns are guarded after a change; those before always took Tijdeman's rule."""
 _LOST = {
     Model.ROUND_ROBIN: Code.LOST_ROTATION,
     Model.LEAST_ACTIVE: Code.LOST_LOAD,
@@ -57,9 +59,12 @@ def decide(snapshot: Snapshot) -> Plan:
     """Decide one round of one queue."""
     order = sorted(snapshot.tickets, key=lambda t: value_order(t, snapshot.queue))
     if snapshot.queue.closed:
-        return Plan([Decision(t.id, Outcome.QUEUE_CLOSED, rank) for rank, t in enumerate(order, 1)], {})
+        rests = [Decision(t.id, Outcome.QUEUE_CLOSED, rank) for rank, t in enumerate(order, 1)]
+        return Plan(rests, {}, snapshot.stretch)
     agents = {a.id: a for a in sorted(snapshot.agents, key=lambda a: a.id)}
     crew = Crew(snapshot.queue, snapshot.restrictions, agents.values())
+    if crew.stretch is not None:
+        crew.stretch = snapshot.stretch if snapshot.engine >= _KNOWS_STRETCHES else None
     kinds = [crew.number(t, snapshot.as_of) for t in order]
     eligible = {kind: [p for p in crew.able[kind] if crew.profiles[p].free] for kind in set(kinds)}
     matching = Matching(eligible, {p.index: p.free for p in crew.profiles})
@@ -71,8 +76,15 @@ def decide(snapshot: Snapshot) -> Plan:
         reasons.decision(t, kind, rank, chosen.get(t.id))
         for rank, (t, kind) in enumerate(zip(order, kinds, strict=True), 1)
     ]
-    balances = {i: m.credit for i, m in crew.members.items()}
-    return Plan(decisions, {i: credit for i, credit in balances.items() if credit != agents[i].credit})
+    balances = {i: m.credit for i, m in crew.members.items() if m.credit != agents[i].credit}
+    return Plan(decisions, balances, _stretch(snapshot, crew, balances))
+
+
+def _stretch(snapshot: Snapshot, crew: Crew, balances: Mapping[AgentId, int]) -> str:
+    if crew.stretch is not None:
+        return crew.stretch
+    # Turns without weights are no part of a stretch with them.
+    return "" if balances else snapshot.stretch
 
 
 def tally(decision: Decision) -> Counter[Code]:

@@ -108,8 +108,8 @@ def caps(agent: Agent, queue: Queue) -> dict[Code, int]:
     """Return how many more tickets each limit that binds an agent here lets him take; negative when passed by hand.
 
     The inbox limit counts status Open only; the daily limits count what queues assigned in the last 12 hours and
-    do not apply to trigger queues; batch size is round robin's alone, and counts per run over all such queues
-    (facts: decision 2).
+    do not apply to trigger queues; rate limits do, for they are about the pace, of whatever queue; batch size is
+    round robin's alone, and counts per run over all such queues (facts: decision 2).
     """
     found: dict[Code, int] = {}
     if agent.inbox_limit is not None:
@@ -123,6 +123,11 @@ def caps(agent: Agent, queue: Queue) -> dict[Code, int]:
         found[Code.DAILY_LIMIT] = agent.daily_limit - agent.assigned_12h
     if queue.scheduled and queue.daily_limit is not None:
         found[Code.QUEUE_DAILY_LIMIT] = queue.daily_limit - agent.assigned_12h_queue
+    if agent.rate_limit is not None:
+        found[Code.RATE_LIMIT] = agent.rate_limit - agent.assigned_rate
+    if queue.rate_limit is not None:
+        room = queue.rate_limit - agent.assigned_rate_queue
+        found[Code.RATE_LIMIT] = min(room, found.get(Code.RATE_LIMIT, room))
     if queue.scheduled and queue.batch_size is not None and queue.model == "round_robin":
         found[Code.BATCH_SIZE] = queue.batch_size - agent.assigned_run
     return found

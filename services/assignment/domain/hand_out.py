@@ -17,6 +17,7 @@ from services.assignment.domain.matching import Matching
 from services.assignment.domain.model import AgentId, Model
 from services.assignment.domain.profiles import BY_LOAD, Entry, Member
 from services.assignment.domain.quality import Best, best
+from services.assignment.domain.turns import Turns
 
 Eligible = Mapping[int, Sequence[int]]
 
@@ -48,13 +49,19 @@ def hand_out(crew: Crew, served: Sequence[int], eligible: Eligible, matching: Ma
         for heap in heaps.values():
             heapify(heap)
     found = []
+    turns = Turns(crew)
     for one in served:
+        changed = turns.changed(eligible[one])
         weight = crew.weight(eligible[one])
         share = rotation.share_of(weight)
         crew.accrue(eligible[one], share)
         sharing = sum(crew.profiles[p].sharing for p in eligible[one])
         turn = share * weight, sharing
-        member = _next(crew, one, places[one], heaps, matching, turn)
+        tops = [(p, top) for p in places[one] if (top := crew.top(heaps[p])) is not None]
+        best_owed = min((top for _, top in tops), key=lambda m: (-m.credit, m.id)) if changed else None
+        by_credit = best_owed is not None and turns.by_credit(one, eligible[one], turn, best_owed)
+        ranked = [(crew.rank(top, *turn, by_credit=by_credit), p, top) for p, top in tops]
+        member = _next(one, ranked, matching)
         crew.take(member, share * weight)
         found.append(member.id)
         if targets is not None:
@@ -64,18 +71,10 @@ def hand_out(crew: Crew, served: Sequence[int], eligible: Eligible, matching: Ma
     return found
 
 
-def _next(
-    crew: Crew,
-    one: int,
-    profiles: Sequence[int],
-    heaps: Mapping[int, list[Entry]],
-    matching: Matching[int],
-    turn: tuple[int, int],
-) -> Member:
-    tops = [(crew.rank(top, *turn), p, top) for p in profiles if (top := crew.top(heaps[p])) is not None]
-    heapify(tops)
-    while tops:
-        _, profile, member = heappop(tops)
+def _next(one: int, ranked: list[tuple[Entry, int, Member]], matching: Matching[int]) -> Member:
+    heapify(ranked)
+    while ranked:
+        _, profile, member = heappop(ranked)
         if matching.settle(one, profile):
             return member
     raise AssertionError("unreachable: a served ticket has a place")

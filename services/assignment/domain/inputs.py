@@ -28,6 +28,8 @@ def dump(snapshot: Snapshot) -> str:
         value["privacy_revision"] = snapshot.privacy_revision
     if snapshot.engine != _FIRST_ENGINE:
         value["engine"] = snapshot.engine
+    if snapshot.stretch:
+        value["stretch"] = snapshot.stretch
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
@@ -52,6 +54,7 @@ def load(text: str) -> Snapshot:
             datetime.fromisoformat(value["as_of"]) if "as_of" in value else None,
             value.get("privacy_revision"),
             value.get("engine", _FIRST_ENGINE),
+            value.get("stretch", ""),
         )
     except (KeyError, TypeError) as error:
         raise ValueError("not the text of a snapshot") from error

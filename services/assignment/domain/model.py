@@ -49,6 +49,7 @@ class Code(StrEnum):
     CAPACITY = "CAPACITY"
     DAILY_LIMIT = "DAILY_LIMIT"
     QUEUE_DAILY_LIMIT = "QUEUE_DAILY_LIMIT"
+    RATE_LIMIT = "RATE_LIMIT"
     BATCH_SIZE = "BATCH_SIZE"
     SLOT_TAKEN = "SLOT_TAKEN"
     LOST_QUALITY = "LOST_QUALITY"
@@ -65,6 +66,7 @@ FULL = frozenset(
         Code.CAPACITY,
         Code.DAILY_LIMIT,
         Code.QUEUE_DAILY_LIMIT,
+        Code.RATE_LIMIT,
         Code.BATCH_SIZE,
         Code.SLOT_TAKEN,
     }
@@ -104,6 +106,9 @@ class Agent:
         capacity: units of work that he can have at once.
         load: units that his open tickets take; 0 where neither he nor the queue has such a limit.
         open_queue: of these tickets, how many the queue in question gave him.
+        rate_limit: most tickets that queues give him in `rate_minutes`; None = no such limit.
+        assigned_rate: tickets that they gave him within that time.
+        assigned_rate_queue: tickets that the queue in question gave him within the time of its own such limit.
     """
 
     id: AgentId
@@ -129,6 +134,10 @@ class Agent:
     capacity: int | None = None
     load: int = 0
     open_queue: int = 0
+    rate_limit: int | None = None
+    rate_minutes: int | None = None
+    assigned_rate: int = 0
+    assigned_rate_queue: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +195,7 @@ class Queue:
             weighted model's alone.
         work: units of an agent's capacity that one of its tickets takes.
         open_limit: most open tickets of this queue per agent.
+        rate_limit: most tickets of this queue per agent in `rate_minutes`.
         ageing_seconds: waiting time that makes up for one step of priority; None = priority always goes first.
     """
 
@@ -201,6 +211,8 @@ class Queue:
     ageing_seconds: int | None = None
     work: int = 1
     open_limit: int | None = None
+    rate_limit: int | None = None
+    rate_minutes: int | None = None
     weights: tuple[tuple[AgentId, int], ...] = ()
 
 
@@ -220,6 +232,8 @@ class Snapshot:
         as_of: the instant; None where nothing depends on it.
         privacy_revision: of the register of restrictions that was applied; None = none was known.
         engine: whose rules decide: what an older one decided is decided again by the rules of its time.
+        stretch: members and weights that all turns of the queue had since its rotation began, or that they changed
+            (`rotation.stretch_of`); empty = it begins.
     """
 
     agents: Sequence[Agent]
@@ -229,6 +243,7 @@ class Snapshot:
     as_of: datetime | None = None
     privacy_revision: int | None = None
     engine: int = ENGINE
+    stretch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,10 +266,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The decisions of one round, in value order, and the balances of turns after it."""
+    """The decisions of one round, in value order, and the balances of turns and their stretch after it."""
 
     decisions: Sequence[Decision]
     balances: Mapping[AgentId, int]
+    stretch: str = ""
 
     @property
     def assigned(self) -> list[Decision]:

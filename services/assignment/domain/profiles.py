@@ -35,6 +35,10 @@ _OWN = frozenset(
         "capacity",
         "load",
         "open_queue",
+        "rate_limit",
+        "rate_minutes",
+        "assigned_rate",
+        "assigned_rate_queue",
     }
 )
 shared = attrgetter(*(f.name for f in fields(Agent) if f.name not in _OWN))
@@ -50,6 +54,7 @@ class Profile:
         free: slots of all of them together.
         weight: of each of them in a rotation.
         sharing: how many of them accrue turns.
+        marks: of these (`rotation.mark`), where weights differ.
         accrued: what each of these accrued so far for each unit of weight, in units of `rotation.TURN`.
         heap: who is next; outdated entries are dropped when they come to the top.
     """
@@ -60,6 +65,7 @@ class Profile:
     kinds: list[int] = field(default_factory=list)
     free: int = 0
     sharing: int = 0
+    marks: int = 0
     accrued: int = 0
     heap: list[Entry] = field(default_factory=list)
 
@@ -70,7 +76,7 @@ class Member:
 
     Attributes:
         agent: what was last put.
-        inbox, daily, queue_daily, batch, room (capacity, the queue's open limit): tickets until each limit, about `UNLIMITED` without one; negative when
+        inbox, daily, queue_daily, rate, batch, room (capacity, the queue's open limit): tickets until each limit, about `UNLIMITED` without one; negative when
             somebody assigned beyond it by hand.
         base: his credit without what his profile accrued; without that addition while he does not share.
         taken: tickets of this round.
@@ -82,6 +88,7 @@ class Member:
     inbox: int
     daily: int
     queue_daily: int
+    rate: int
     batch: int
     room: int
     open: int
@@ -99,12 +106,12 @@ class Member:
     @property
     def free(self) -> int:
         """Tickets that he may still take."""
-        return max(0, min(self.inbox, self.daily, self.queue_daily, self.batch, self.room))
+        return max(0, min(self.inbox, self.daily, self.queue_daily, self.rate, self.batch, self.room))
 
     @property
     def full(self) -> bool:
         """Whether a limit holds him that does not end with the run, as the batch size does."""
-        return min(self.inbox, self.daily, self.queue_daily, self.room) <= 0
+        return min(self.inbox, self.daily, self.queue_daily, self.rate, self.room) <= 0
 
     @property
     def credit(self) -> int:

@@ -19,6 +19,8 @@ _SENTENCES: dict[Code, str] = {
     "higher daily limit",
     Code.QUEUE_DAILY_LIMIT: "{n} at the queue's limit of tickets in 12 hours: free as the oldest of these become "
     "older, or with a higher daily limit of the queue",
+    Code.RATE_LIMIT: "{n} at the limit of tickets in a time: free as the oldest of these become older, or with a higher "
+    "rate limit",
     Code.BATCH_SIZE: "{who} got as many tickets as one run gives: free in the next minute, or with a larger batch size",
     Code.SLOT_TAKEN: "{who} had to leave it for more valuable tickets of this round: free when they have room again",
     Code.OFF_SHIFT: "{n} off shift or on leave: free when their shift begins",
@@ -39,6 +41,21 @@ _SENTENCES: dict[Code, str] = {
     Code.AGENT_INACTIVE: "{n} gone from Zendesk",
 }
 _ORDER = list(_SENTENCES)
+# What only an agent is told: a ticket that waits lost nobody.
+_TO_AGENTS: dict[Code, str] = {
+    Code.LOST_ROTATION: "others come before the agent by turn: his turn comes, sooner with a larger weight",
+    Code.LOST_LOAD: "others have fewer open tickets: the agent gets the next one that he fits best for",
+    Code.LOST_IDLE: "others wait longer for a ticket: the agent's turn comes",
+    Code.LOST_QUALITY: "others fit better for what waits: the agent gets what is left, or with more skills",
+    Code.CHOSEN: "the agent gets the next ticket, within a minute",
+    Code.INBOX_LIMIT: "the agent is at the inbox limit: free when a ticket leaves status Open, or with a higher inbox limit",
+    Code.AGENT_LIGHT: "the agent is a light agent, who cannot have tickets",
+    Code.DECLINED: "the agent declined or skipped what waits: asked again once everybody who could take it has declined, "
+    "after five minutes",
+    Code.SLOT_TAKEN: "the agent's room goes to more valuable tickets of this round: free when he has room again",
+    Code.NOT_DEDICATED: "what waits is dedicated to other agents: change the dedicated rule to let him have it",
+    Code.NOT_IN_GROUP: "the agent is not in the group of what waits: add him to it in Zendesk",
+}
 
 
 def sentences(decision: Decision) -> list[str]:
@@ -54,6 +71,13 @@ def sentences(decision: Decision) -> list[str]:
     if decision.outcome is Outcome.WAITING_ALL_FULL:
         return ["everybody who may take it is full", *found]
     return ["nobody may take it now", *found]
+
+
+def about_agent(code: Code) -> str:
+    """Return what a code says of the one agent who has it, and what would change it."""
+    if code in _TO_AGENTS:
+        return _TO_AGENTS[code]
+    return _SENTENCES[code].format(who="the agent", n="the agent is", has="has")
 
 
 def about_skills(decision: Decision, snapshot: Snapshot) -> list[str]:

@@ -26,22 +26,40 @@ class Rounds(RuleBasedStateMachine):
     @initialize(
         model=st.sampled_from(Model),
         people=st.lists(
-            st.tuples(st.sets(GROUPS, min_size=1), st.none() | st.integers(1, 3)), min_size=1, max_size=5
+            st.tuples(
+                st.sets(GROUPS, min_size=1), st.none() | st.integers(1, 3), st.none() | st.integers(1, 3)
+            ),
+            min_size=1,
+            max_size=5,
         ),
         ageing=st.none() | st.just(60),
         chosen=st.just(frozenset()) | st.frozensets(st.integers(1, 5), min_size=1),
+        pace=st.none() | st.integers(1, 3),
+        weights=st.dictionaries(st.integers(1, 5), st.integers(1, 9)),
     )
     def start(
         self,
         model: Model,
-        people: list[tuple[set[int], int | None]],
+        people: list[tuple[set[int], int | None, int | None]],
         ageing: int | None,
         chosen: frozenset[int],
+        pace: int | None,
+        weights: dict[int, int],
     ) -> None:
-        self.now = T0
-        self.queue = Queue("q", model=model, ageing_seconds=ageing, agents=chosen)
+        self.now, self.stretch = T0, ""
+        self.queue = Queue(
+            "q",
+            model=model,
+            ageing_seconds=ageing,
+            agents=chosen,
+            rate_limit=pace,
+            weights=tuple(sorted(weights.items())),
+        )
         self.standing = Standing(self.queue)
-        self.agents = {n: Agent(n, frozenset(g), inbox_limit=cap) for n, (g, cap) in enumerate(people, 1)}
+        self.agents = {
+            n: Agent(n, frozenset(g), inbox_limit=cap, rate_limit=rate)
+            for n, (g, cap, rate) in enumerate(people, 1)
+        }
         self.tickets: dict[int, Ticket] = {}
         self.made = 0
         for agent in self.agents.values():
@@ -94,10 +112,24 @@ class Rounds(RuleBasedStateMachine):
         self.agents[agent.id] = agent
         self.standing.put(agent)
 
+    @rule(data=st.data())
+    def lapse(self, data: st.DataObject) -> None:
+        """One of an agent's tickets leaves the time of his rate limit; of the queue's, it may have before or not."""
+        agent = self.agents[data.draw(st.sampled_from(sorted(self.agents)))]
+        mine, of_queue = data.draw(st.sampled_from([(1, 0), (0, 1), (1, 1)]))
+        self.agents[agent.id] = replace(
+            agent,
+            assigned_rate=max(0, agent.assigned_rate - mine),
+            assigned_rate_queue=max(0, agent.assigned_rate_queue - of_queue),
+        )
+        self.standing.put(self.agents[agent.id])
+
     @rule()
     def decide(self) -> None:
         self.now += timedelta(minutes=1)
-        plan = decide(Snapshot(list(self.agents.values()), list(self.tickets.values()), self.queue))
+        waiting = list(self.tickets.values())
+        plan = decide(Snapshot(list(self.agents.values()), waiting, self.queue, stretch=self.stretch))
+        self.stretch = plan.stretch
         expected = [(d.ticket, d.agent) for d in plan.decisions if d.agent is not None]
 
         assert self.standing.decide(self.now) == expected
@@ -112,6 +144,8 @@ class Rounds(RuleBasedStateMachine):
             self.agents[number] = replace(
                 agent,
                 open_count=agent.open_count + given[number],
+                assigned_rate=agent.assigned_rate + given[number],
+                assigned_rate_queue=agent.assigned_rate_queue + given[number],
                 last_assigned_at=self.now if given[number] else agent.last_assigned_at,
                 credit=plan.balances.get(number, agent.credit),
             )
@@ -122,6 +156,7 @@ class Rounds(RuleBasedStateMachine):
     def counts(self) -> None:
         if hasattr(self, "standing"):
             assert self.standing.waiting == len(self.tickets)
+            assert self.standing.crew.stretch in (None, self.stretch)
             for number, agent in self.agents.items():
                 member = self.standing.crew.members[number]
                 assert (member.open, member.credit) == (agent.open_count, agent.credit)

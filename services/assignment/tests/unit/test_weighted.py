@@ -40,11 +40,12 @@ def test_every_prefix_is_within_one_turn_of_the_exact_share_whatever_the_rounds(
 ) -> None:
     """The bound of the theorem, 1 - 1/(2n-2), in exact arithmetic; rounds end where they please."""
     agents = [Agent(n, frozenset({7})) for n in range(1, len(weights) + 1)]
-    total, taken, turn = sum(weights), Counter[int | None](), 0
+    total, taken, turn, stretch = sum(weights), Counter[int | None](), 0, ""
     bound = 1 - Fraction(1, max(1, 2 * len(weights) - 2)) if len(weights) > 1 else Fraction(0)
     while turn < times * total:
         size = data.draw(st.integers(1, times * total - turn), label="tickets of a round")
-        plan = decide(Snapshot(agents, tickets(*[7] * size), queue(*weights)))
+        plan = decide(Snapshot(agents, tickets(*[7] * size), queue(*weights), stretch=stretch))
+        stretch = plan.stretch
         for decision in plan.decisions:
             turn += 1
             taken[decision.agent] += 1

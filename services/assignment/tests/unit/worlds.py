@@ -39,6 +39,9 @@ def agents(draw: st.DrawFn, number: int) -> Agent:
         capacity=draw(st.none() | st.integers(1, 9)),
         load=draw(st.integers(0, 6)),
         open_queue=draw(st.integers(0, 3)),
+        rate_limit=draw(LIMIT),
+        assigned_rate=draw(st.integers(0, 3)),
+        assigned_rate_queue=draw(st.integers(0, 2)),
         skills=tuple(sorted(draw(st.dictionaries(SKILLS, st.integers(1, 2))).items())),
     )
 
@@ -77,6 +80,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         offer_seconds=draw(st.sampled_from([None, 30])),
         work=draw(st.sampled_from([1, 1, 2, 5])),
         open_limit=draw(LIMIT),
+        rate_limit=draw(LIMIT),
         ageing_seconds=draw(st.sampled_from([None, 0, 60, 3600])),
     )
     restrictions = Restrictions(
