@@ -17,6 +17,7 @@ class AssignmentSettings(ServiceSettings):
         key_encryption_key_file: base64 of 32 bytes; wraps the data keys of webhook secrets.
         minute_job: whether the ticker runs in this process.
         inputs_days: how long a decision can be decided again from what it was made from.
+        status_days: how long agents' statuses that ended can be reported.
     """
 
     model_config = SettingsConfigDict(env_prefix="ASSIGNMENT_", extra="ignore", frozen=True)
@@ -26,3 +27,4 @@ class AssignmentSettings(ServiceSettings):
     key_encryption_key: SecretStr | None = None
     minute_job: bool = True
     inputs_days: int = Field(default=90, ge=1, le=3650)
+    status_days: int = Field(default=396, ge=1, le=3650)

@@ -20,6 +20,7 @@ class QueueOptions:
         ageing_seconds: waiting time that makes up for one step of priority; None = priority goes first.
         work_units: of an agent's capacity that one of its tickets takes.
         open_limit: most open tickets of this queue per agent.
+        rate_limit: most tickets of this queue per agent in a time, e.g. `3 in 30m` (`domain.limits`); empty = no limit.
         overflow_groups: whose agents help a ticket that waited `overflow_seconds`.
         overflow_queue: whose tickets those become that waited so long; empty = none.
         schedule: outside whose hours the queue rests; None = it never does.
@@ -34,6 +35,7 @@ class QueueOptions:
     weights: tuple[tuple[int, int], ...] = ()
     work_units: int = 1
     open_limit: int | None = None
+    rate_limit: str = ""
     overflow_groups: tuple[int, ...] = ()
     overflow_queue: str = ""
     overflow_seconds: int | None = None
@@ -56,9 +58,12 @@ class AccountOptions:
         idle_minutes: how long an online agent may do nothing; None = for ever.
         idle_status: what he becomes then.
         capacity_units: default capacity of agents; None = no limit.
+        rate_limit: default limit of agents in the grammar of `domain.limits`; empty = no limit.
         group_tags: of how many tags such a ticket gets the next instead; 0 = off.
         group_shares: (group, weight): who gets new tickets without a group; empty = off.
         dedicated: how many rules of dedicated support there are.
+        statuses: that exist beside the built-in ones.
+        role_statuses: (agent, admin or `custom/{id}`, what it may choose); who is not named may choose all.
     """
 
     same_agent_hours: int | None = None
@@ -75,7 +80,10 @@ class AccountOptions:
     idle_status: str = "away"
     group_tags: int = 0
     capacity_units: int | None = None
+    rate_limit: str = ""
     group_shares: tuple[tuple[int, int], ...] = ()
+    statuses: tuple[str, ...] = ()
+    role_statuses: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def distributes(options: AccountOptions) -> bool:

@@ -33,6 +33,11 @@ def options_of(
     if "group_shares" in paths:
         shares = tuple((share.group_id, share.weight) for share in given.group_shares)
         options = replace(options, group_shares=shares)
+    if "statuses" in paths:
+        options = replace(options, statuses=tuple(given.statuses))
+    if "role_statuses" in paths:
+        limits = tuple((_role(limit), tuple(limit.statuses)) for limit in given.role_statuses)
+        options = replace(options, role_statuses=limits)
     if "skills" in paths:
         options = replace(options, skills=given.skills)
     if "idle" in paths:
@@ -53,6 +58,17 @@ def options_of(
             same_agent_tag=same.tag if same else "",
         )
     return options
+
+
+def _role(limit: resources.RoleStatuses) -> str:
+    return f"custom/{limit.custom_role_id}" if limit.HasField("custom_role_id") else limit.role
+
+
+def _limit(role: str, statuses: Collection[str]) -> resources.RoleStatuses:
+    kind, _, number = role.partition("/")
+    if number:
+        return resources.RoleStatuses(custom_role_id=int(number), statuses=statuses)
+    return resources.RoleStatuses(role=kind, statuses=statuses)
 
 
 def _out_of_office(given: resources.AccountSettings) -> dict[str, Any]:
@@ -77,6 +93,8 @@ def put_options(message: resources.AccountSettings, options: AccountOptions) -> 
     message.skills, message.group_tags = options.skills, options.group_tags
     if options.capacity_units is not None:
         message.capacity_units = options.capacity_units
+    message.statuses.extend(options.statuses)
+    message.role_statuses.extend(_limit(role, statuses) for role, statuses in options.role_statuses)
     message.group_shares.extend(
         resources.GroupShare(group_id=group, weight=weight) for group, weight in options.group_shares
     )
