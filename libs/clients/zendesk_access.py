@@ -70,11 +70,18 @@ class ZendeskClients:
         clock: business time.
         windows: what the replicas of this service share of Zendesk's limits; without it each replica counts
             for itself.
+        share: of an account's plan that this service takes at most.
     """
 
     def __init__(
-        self, channels: Channels, url_template: str, clock: Clock, windows: Windows | None = None
+        self,
+        channels: Channels,
+        url_template: str,
+        clock: Clock,
+        windows: Windows | None = None,
+        share: float = 1.0,
     ) -> None:
+        self._share = share
         self._channels = channels
         self._windows = windows or MemoryWindows(clock)
         self._template = url_template
@@ -91,9 +98,8 @@ class ZendeskClients:
         if account not in self._clients:
             tokens = AuthTokens(self._channels, account, self._clock)
             base = self._template.format(subdomain=await tokens.subdomain())
-            made = ZendeskClient(
-                base, tokens, self._pool, self._clock, Budget(account, self._windows, self._clock)
-            )
+            budget = Budget(account, self._windows, self._clock, self._share)
+            made = ZendeskClient(base, tokens, self._pool, self._clock, budget)
             return self._clients.setdefault(account, made)  # one budget, whoever was first meanwhile
         return self._clients[account]
 

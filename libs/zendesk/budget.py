@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from libs.kernel.clock import Clock, SystemClock
 from libs.kernel.errors import SetlistError
 from libs.telemetry.logs import get_logger
-from libs.zendesk.limits import ACCOUNT, JOBS, Charge
+from libs.zendesk.limits import ACCOUNT, JOBS, Charge, own_charges
+from libs.zendesk.measures import Measures
 from libs.zendesk.rate_headers import told
 from libs.zendesk.windows import LONGEST_HOLD_SECONDS, Ask, MemoryWindows, Seen, Windows
 
@@ -49,10 +50,20 @@ class Budget:
         account: whose windows these are.
         windows: what is shared; by default of this process alone.
         clock: business time.
+        share: of the account's plan that we take at most; over 0, at most 1. Background work has half of that, so
+            that it waits first and changes last.
     """
 
-    def __init__(self, account: str = "", windows: Windows | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        account: str = "",
+        windows: Windows | None = None,
+        clock: Clock | None = None,
+        share: float = 1.0,
+    ) -> None:
         self._account = account
+        self._plan_share = share
+        self.measures = Measures()
         self._clock = clock or SystemClock()
         self._windows = windows or MemoryWindows(self._clock)
         self._shares: dict[str, _Share] = {}
@@ -75,6 +86,7 @@ class Budget:
                 return wait
             metered = self._share(ACCOUNT).capacity > 0
             counted = due[:1] + [c for c in due[1:] if metered or self._held(c.bucket)]
+            counted += own_charges(route, self._share(ACCOUNT).capacity, self._plan_share)
             for charge in counted[1:]:
                 if wait := await self._ready(charge):
                     return wait
@@ -188,6 +200,8 @@ class Budget:
             return 0.0
         share.seen, share.window, share.capacity = None, lease.window, lease.capacity
         share.calls, share.ends_at = lease.granted, asked_at + lease.seconds
+        if lease.capacity:
+            self.measures.left(charge.bucket, lease.left, lease.capacity)
         if lease.granted:
             return 0.0
         share.asked_at = self._now()

@@ -71,6 +71,8 @@ class ZendeskClient:
         self._own_pool = None if http is not None else new_pool()
         self.clock = clock or SystemClock()
         pool = http or self._own_pool or new_pool()
+        budget = budget or Budget(clock=self.clock)
+        self.measures = budget.measures
         transport = Transport(
             base_url, tokens, pool, budget, clock=self.clock, patience=patience, sleep=sleep
         )

@@ -11,6 +11,13 @@ ACCOUNT = "account"
 JOBS = "jobs"
 """Held while 30 jobs are queued or running; it counts nothing."""
 
+OWN = "own"
+"""What we take of an account's plan at most, so that other apps of the customer have the rest."""
+BACKGROUND = "own-background"
+"""What copying and catching up take of that at most: the rest is for changes, and for what a person waits for."""
+BACKGROUND_SHARE = 0.5
+"""Of our own calls; ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -65,6 +72,27 @@ _BY_ROUTE: Mapping[str, tuple[Limit, ...]] = {
 }
 _ANY_WEBHOOK = Limit("webhooks", 100)
 _PLACE = re.compile(r"\{[a-z_]+\}")
+
+_BACKGROUND_ROUTE = re.compile(
+    r"GET (incremental/.*|views(/.*)?|routing/.*|business_hours/.*|users|groups|group_memberships|organizations"
+    r"|user_fields|ticket_fields|webhooks|triggers)"
+)
+
+
+def own_charges(route: str, capacity: int, share: float) -> tuple[Charge, ...]:
+    """Return what a call is charged to of our own share of an account's plan; nothing when the share is all.
+
+    Args:
+        route: method and template, e.g. `GET views/{id}/tickets`.
+        capacity: calls a minute of the account's plan; 0 = not known.
+        share: over 0, at most 1.
+    """
+    if share >= 1 or not capacity:
+        return ()
+    own = max(1, int(capacity * share))
+    if not _BACKGROUND_ROUTE.fullmatch(route):
+        return (Charge(OWN, own, 60.0),)
+    return (Charge(OWN, own, 60.0), Charge(BACKGROUND, max(1, int(own * BACKGROUND_SHARE)), 60.0))
 
 
 def charges_of(

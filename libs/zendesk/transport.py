@@ -269,6 +269,7 @@ class Transport:
             trouble, done = type(error).__name__, False
         except (httpx2.RequestError, TimeoutError) as error:
             trouble = type(error).__name__
+        self._budget.measures.sent(call.route, answer.status_code if answer is not None else 0)
         if answer is None:  # outside of the handler: the cause holds the request with its token and body
             raise ZendeskUnavailableError(call.route, 0, trouble, done=done)
         call.headers = answer.headers

@@ -29,6 +29,12 @@ class Views:
         """
         return await self._transport.fetch("GET", "views/{id}", "view", View.of, {"id": view_id})
 
+    async def show_many(self, view_ids: Sequence[int]) -> list[View]:
+        """Return those of at most 100 views that there are and that the token's user may see."""
+        return await self._transport.fetch_list(
+            "views/show_many", "views", View.of, params={"ids": id_list(view_ids)}
+        )
+
     async def execute(self, view_id: int) -> list[int]:
         """Return the ids of a view's first tickets in its order, up to 10 minutes old; 5 a minute per view."""
         route = "views/{id}/execute"

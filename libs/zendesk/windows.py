@@ -74,6 +74,7 @@ class Lease:
         wait_seconds: when to ask again, if none.
         capacity: of the bucket; 0 = not known.
         window: number of the window.
+        left: calls that nobody has leased yet.
     """
 
     granted: int
@@ -81,6 +82,7 @@ class Lease:
     wait_seconds: float
     capacity: int
     window: int
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +118,11 @@ class Window:
             return window, Lease(UNMETERED, LEASE_SECONDS, 0.0, 0, window.number)
         cost, free = min(ask.cost, capacity), capacity - window.used
         if free < cost:
-            return window, Lease(0, 0.0, window.ends_at - now, capacity, window.number)
+            return window, Lease(0, 0.0, window.ends_at - now, capacity, window.number, max(0, free))
         granted = min(free, max(cost, min(capacity // SHARE, free // 4)))
         seconds = min(LEASE_SECONDS, window.ends_at - now)
         window = replace(window, used=window.used + granted)
-        return window, Lease(granted, seconds, 0.0, capacity, window.number)
+        return window, Lease(granted, seconds, 0.0, capacity, window.number, free - granted)
 
     def held(self, now: float, seconds: float) -> Window:
         """Return the window while nobody may call for `seconds`."""

@@ -48,8 +48,8 @@ class Place:
         self.clock = ManualClock()
         self.windows = CountingWindows(self.clock)
 
-    def replica(self) -> Budget:
-        return Budget("acc-1", self.windows, self.clock)
+    def replica(self, share: float = 1.0) -> Budget:
+        return Budget("acc-1", self.windows, self.clock, share)
 
     def later(self, seconds: float) -> None:
         self.clock.advance(timedelta(seconds=seconds))
