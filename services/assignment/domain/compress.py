@@ -1,7 +1,7 @@
 """Agents in profiles, tickets in kinds: rounds search among these, not among tickets and agents.
 
 Tickets with the same requirements are of one kind. Agents whom every kind treats alike are one profile; their
-free slots are summed (facts: §5.3). An agent whom a kind names (he declined it, or has it for himself) is a
+free slots are summed (facts: §5.3). An agent whom a kind names (he declined it, has it for himself, had it before) is a
 profile of his own. Inside a profile only load and turns tell agents apart, and a heap keeps
 the next one on top, so a decision costs what its profiles cost, however many agents stand in them.
 """
@@ -9,6 +9,7 @@ the next one on top, so a decision costs what its profiles cost, however many ag
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -111,7 +112,9 @@ class Crew:
 
     def number(self, ticket: Ticket, as_of: datetime | None) -> int:
         """Return the number of a ticket's kind at an instant; tickets of one kind have one number."""
-        plain = not (ticket.needs or ticket.declined or ticket.dedicated or ticket.overflow)
+        plain = not (
+            ticket.needs or ticket.declined or ticket.dedicated or ticket.overflow or ticket.preferred
+        )
         if plain and ticket.group in self._plain:
             return self._plain[ticket.group]
         kind = kind_of(ticket, as_of)
@@ -129,12 +132,15 @@ class Crew:
         return number
 
     def quality(self, eligible: Mapping[int, Sequence[int]]) -> dict[tuple[int, int], int]:
-        """Return how well profiles fit kinds where they fit at all; the skills model's alone."""
+        """Return how well profiles fit kinds where they fit at all; skills are the skills model's alone."""
+        kinds = {number: self._kinds[number] for number in eligible}
         if self.queue.model is not Model.SKILLS:
-            return {}
-        liked = [kind for kind in eligible if self._kinds[kind].liked]
+            kinds = {number: replace(kind, liked=()) for number, kind in kinds.items() if kind.preferred}
         found = {
-            (k, p): quality(self.profiles[p].example, self._kinds[k]) for k in liked for p in eligible[k]
+            (number, p): quality(self.profiles[p].example, kind)
+            for number, kind in kinds.items()
+            if kind.liked or kind.preferred
+            for p in eligible[number]
         }
         return {place: fit for place, fit in found.items() if fit}
 
@@ -270,7 +276,7 @@ class Crew:
 
     def _name(self, one: Kind) -> None:
         """Give everybody whom a kind names a profile of his own."""
-        names = {*one.declined} if one.dedicated is None else {*one.declined, one.dedicated}
+        names = {*one.declined, *(i for i in (one.dedicated, one.preferred) if i is not None)}
         names -= self._named
         self._named |= names
         for agent in names:

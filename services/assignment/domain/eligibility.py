@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 
 from services.assignment.domain.model import Agent, Code, Queue, Restrictions, Ticket
 
+PREFERRED = 1 << 40
+"""What it is worth to go to the preferred agent: more than all wishes of a round together, so that it comes first."""
+
 _ABSENT = {"idle": Code.IDLE, "out_of_office": Code.OUT_OF_OFFICE}
 
 
@@ -19,6 +22,7 @@ class Kind:
         skills: (skill, least level) that are asked for at this instant, in order.
         declined, overflow: in order, so that a kind has one spelling in every process.
         liked: skills that are not asked for any more, in order: who holds them still fits better.
+        preferred: who fits best of all.
     """
 
     group: int | None = None
@@ -27,6 +31,7 @@ class Kind:
     dedicated: int | None = None
     overflow: tuple[int, ...] = ()
     liked: tuple[tuple[str, int], ...] = ()
+    preferred: int | None = None
 
 
 def kind_of(ticket: Ticket, as_of: datetime | None = None) -> Kind:
@@ -39,14 +44,23 @@ def kind_of(ticket: Ticket, as_of: datetime | None = None) -> Kind:
     skills = {(n.skill, n.level) for n in ticket.needs} - liked
     declined, overflow = tuple(sorted(ticket.declined)), tuple(sorted(ticket.overflow))
     return Kind(
-        ticket.group, tuple(sorted(skills)), declined, ticket.dedicated, overflow, tuple(sorted(liked))
+        ticket.group,
+        tuple(sorted(skills)),
+        declined,
+        ticket.dedicated,
+        overflow,
+        tuple(sorted(liked)),
+        ticket.preferred,
     )
 
 
 def quality(agent: Agent, kind: Kind) -> int:
-    """Return how many skills that are not asked for any more an agent holds at their level."""
+    """Return how well an agent fits: preferred, then how many skills that are not asked for any more he holds at
+    their level (facts: §5.4).
+    """
     held = dict(agent.skills)
-    return sum(held.get(skill, 0) >= level for skill, level in kind.liked)
+    wishes = sum(held.get(skill, 0) >= level for skill, level in kind.liked)
+    return wishes + PREFERRED * (kind.preferred == agent.id)
 
 
 def _dropped(ticket: Ticket, after_seconds: int | None, as_of: datetime | None) -> bool:

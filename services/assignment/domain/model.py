@@ -165,6 +165,7 @@ class Ticket:
         needs: skills, in order.
         declined: agents who are not asked again: they declined, or let an offer expire.
         dedicated: the only agent who may have it; None = anybody.
+        preferred: who had it last, and has it again before anybody else if he may and can; None = nobody.
         overflow: groups whose agents help by now, whomever the queue is for.
     """
 
@@ -178,6 +179,7 @@ class Ticket:
     declined: frozenset[AgentId] = frozenset()
     dedicated: AgentId | None = None
     overflow: frozenset[int] = frozenset()
+    preferred: AgentId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Who fits best: the served tickets handed out with the most quality of all ways (facts: §5.4).
 
-Quality depends on kind and profile, so a flow between these is enough. Where it is as large as it can be, the flows
-that are as good are those along arcs without reduced cost (complementary slackness); among them the loads are
-balanced, so that quality comes first and balance second, both exact.
+Quality (the preferred agent, skills that are wished for) depends on kind and profile, so a flow between these is
+enough. Where it is as large as it can be, the flows that are as good are those along arcs without reduced cost
+(complementary slackness); among them the loads are balanced, so that quality comes first and balance second, both
+exact.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class _Flow:
 
     def run(self) -> None:
         """Serve the whole demand."""
+        self._begin()
         while True:
             open_kinds = {("kind", kind): 0 for kind, number in self.wanted.items() if number}
             if not open_kinds:
@@ -56,6 +58,20 @@ class _Flow:
             costs, before = self._paths(open_kinds)
             ends = [(costs["profile", p], p) for p, n in self.free.items() if n and ("profile", p) in costs]
             self._push(min(ends)[1], before)
+
+    def _begin(self) -> None:
+        """Send tickets where they fit best of all while there is room: to move such a ticket gains nothing, so this
+        is a cheapest flow already, for what it serves.
+        """
+        for kind, profiles in self.eligible.items():
+            height = max(self.quality.get((kind, p), 0) for p in profiles)
+            for p in profiles:
+                most = min(self.wanted[kind], self.free[p])
+                if most and self.quality.get((kind, p), 0) == height:
+                    self.flow[kind][p] = most
+                    self.wanted[kind] -= most
+                    self.free[p] -= most
+                    self.used[p] += most
 
     def potentials(self) -> dict[Node, int]:
         """Return a potential of each node under which no arc that is left has a negative cost."""

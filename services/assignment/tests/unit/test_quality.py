@@ -54,6 +54,7 @@ def worlds(draw: st.DrawFn) -> Snapshot:
                 Need(s, draw(st.integers(1, 2)), draw(st.sampled_from([None, 0, 0, 0])))
                 for s in sorted(draw(st.sets(st.sampled_from(SKILLS))))
             ),
+            preferred=draw(st.sampled_from([None, None, 1, 2, 9])),
         )
         for n in range(1, draw(st.integers(1, 6)) + 1)
     ]

@@ -94,7 +94,8 @@ class Rounds(RuleBasedStateMachine):
         if gone:
             self.standing.withdraw(ticket.id)
         else:
-            self.tickets[ticket.id] = replace(ticket, priority="high", group=1)
+            preferred = data.draw(st.none() | st.integers(1, 6))
+            self.tickets[ticket.id] = replace(ticket, priority="high", group=1, preferred=preferred)
             self.standing.arrive([self.tickets[ticket.id]])
 
     @rule(data=st.data())

@@ -60,6 +60,7 @@ def tickets(draw: st.DrawFn, number: int) -> Ticket:
         declined=frozenset(draw(st.just(set()) | st.sets(st.integers(1, 6), max_size=2))),
         dedicated=draw(st.sampled_from([None, None, None, 1, 2])),
         overflow=frozenset(draw(st.just(set()) | st.sets(GROUPS, max_size=2))),
+        preferred=draw(st.sampled_from([None, None, None, 1, 2, 9])),
     )
 
 
