@@ -34,14 +34,17 @@ from services.assignment.app.give_back import ReleaseAgentTickets, SkipTicket
 from services.assignment.app.ingest_webhook import IngestWebhook
 from services.assignment.app.manage_queues import ManageQueues
 from services.assignment.app.prefer import Prefer
+from services.assignment.app.rehearsal import Rehearse
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.route import Route
 from services.assignment.app.run_minute_job import RunMinuteJob
 from services.assignment.app.schedules import SyncSchedules
+from services.assignment.app.shift_exceptions import ShiftExceptions
 from services.assignment.app.sync_account import SyncAccount
 from services.assignment.app.sync_skills import SyncSkills
 from services.assignment.app.update_agent_settings import UpdateAgentSettings
 from services.assignment.app.watch import Bell, Watch
+from services.assignment.app.why_idle import WhyIdle
 from services.assignment.app.write_outbox import WriteOutbox
 from services.assignment.rpc.peers import ASSIGNMENT, PEERS
 from services.assignment.rpc.servicer import AssignmentServicer
@@ -64,15 +67,17 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
     sealer = Envelope(provider, SqlDataKeys(database))
     store = SqlStore(database)
     windows = SqlWindows(database, clock)
-    zendesk = ZendeskClients(parts.channels, settings.zendesk_url_template, clock, windows)
+    zendesk = ZendeskClients(
+        parts.channels, settings.zendesk_url_template, clock, windows, settings.zendesk_budget_share
+    )
     policy = PolicyClient(parts.channels, parts.tokens)
     restricted = Restricted(store, PrivacyClient(parts.channels, parts.tokens), clock)
     route, write = Route(store, ids, restricted), WriteOutbox(store, zendesk)
     absences = Absences(store, clock, ids, wake)
     prefer = Prefer(store, zendesk, route, restricted, clock, ids, wake)
     skills, schedules = SyncSkills(store, zendesk, clock), SyncSchedules(store, zendesk, clock)
-    kept = timedelta(days=settings.inputs_days)
-    job = RunMinuteJob(store, zendesk, route, prefer, absences, skills, schedules, write, clock, kept)
+    kept = timedelta(days=settings.inputs_days), timedelta(days=settings.status_days)
+    job = RunMinuteJob(store, zendesk, route, prefer, absences, skills, schedules, write, clock, *kept)
     bell = Bell()
     release = ReleaseAgentTickets(store, clock, ids, wake)
     use = UseCases(
@@ -88,8 +93,11 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
         release=release,
         watch=Watch(store, bell),
         settings=UpdateAgentSettings(store, zendesk, policy),
+        exceptions=ShiftExceptions(store, policy),
         queues=ManageQueues(store, clock),
         explain=Explain(store, route, clock),
+        why_idle=WhyIdle(store, route, clock),
+        rehearse=Rehearse(store, restricted, clock, ids),
         store=store,
         pages=parts.pages,
         clock=clock,
@@ -115,7 +123,7 @@ DEFINITION = ServiceDefinition(
     name="assignment",
     settings_type=AssignmentSettings,
     migrations="services.assignment.migrations",
-    minimum_revision="0012",
+    minimum_revision="0018",
     peers=PEERS,
     build=build,
 )

@@ -39,6 +39,16 @@ DATA_MAP = DataMap(
             ]
         ),
         *not_personal("agents", "account", "the tenant"),
+        Column("agents", "status_updater_id", Strategy.PSEUDONYMISE, "who gave a status", "status_updater_id"),
+        *(
+            Column("status_records", column, Strategy.DELETE_ROW, "when an agent had which status", "user_id")
+            for column in ("user_id", "status", "started_at", "ended_at")
+        ),
+        Column("status_records", "updater_id", Strategy.PSEUDONYMISE, "who gave a status", "updater_id"),
+        *not_personal("status_records", "account id", "place in the history"),
+        *not_personal("status_counters", "account last", "how many statuses ended"),
+        Column("agent_idle_rules", "user_id", Strategy.DELETE_ROW, "whose idle rule", "user_id"),
+        *not_personal("agent_idle_rules", "account enabled minutes", "when somebody counts as idle"),
         Column("memberships", "user_id", Strategy.DELETE_ROW, "who belongs to a group", "user_id"),
         *not_personal("memberships", "account group_id", "which group"),
         *not_personal("views", "account view", "ids of views"),
@@ -50,6 +60,13 @@ DATA_MAP = DataMap(
         ),
         Column("queues", "agents", Strategy.PSEUDONYMISE, "agents whom a queue is for", "agents"),
         *not_personal("view_tickets", "account view ticket", "what a view holds"),
+        *not_personal(
+            "view_reads",
+            "account view read_at checked_at swept_until gone conditions",
+            "when a view was read; of its conditions only statuses and groups are kept",
+        ),
+        *not_personal("ticket_changes", "account ticket xid at", "which tickets changed"),
+        *not_personal("view_news", "account ticket updated_at heard_at", "which tickets changed"),
         Column(
             "tickets",
             "requester_id",
@@ -69,12 +86,24 @@ DATA_MAP = DataMap(
         Column("agent_schedules", "user_id", Strategy.DELETE_ROW, "whose shifts", "user_id"),
         *not_personal("agent_schedules", "account schedule", "which shifts"),
         *not_personal("ticket_slas", "account ticket read_at breach_at", "when a ticket's SLA is breached"),
+        Column("tickets", "last_agent", Strategy.PSEUDONYMISE, "who had it before", "last_agent"),
+        *not_personal("tickets", "last_agent_at returned_at", "when it came back"),
         Column("tickets", "dedicated", Strategy.PSEUDONYMISE, "for whom it is kept", "dedicated"),
         Column("dedicated_rules", "value", Strategy.DELETE_ROW, "whose tickets a rule is about", "value"),
         Column("dedicated_rules", "agents", Strategy.PSEUDONYMISE, "who is dedicated", "agents"),
         *not_personal("dedicated_rules", "account position kind fallback", "rules"),
+        *not_personal("preferring", "account ticket since lease_until", "whose preference is to be found"),
         *not_personal("group_turns", "account group_id turns", "how many tickets a group got"),
         *not_personal("skills", "account skill title level drop_after_seconds", "kinds of skills"),
+        *(
+            Column(
+                "shift_exceptions", column, Strategy.DELETE_ROW, "an agent's leave and overtime", "user_id"
+            )
+            for column in ["user_id", "starts_at", "ends_at", "kind"]
+        ),
+        Column("agent_rate_limits", "user_id", Strategy.DELETE_ROW, "how many tickets an agent may get", "user_id"),
+        *not_personal("agent_rate_limits", "account tickets minutes", "the limit"),
+        *not_personal("shift_exceptions", "account", "the tenant"),
         Column("agent_skills", "user_id", Strategy.DELETE_ROW, "what an agent can do", "user_id"),
         *not_personal("agent_skills", "account skill level", "which skill"),
         *not_personal("ticket_skills", "account ticket skill", "what a ticket needs"),
@@ -95,10 +124,11 @@ DATA_MAP = DataMap(
         *not_personal("inputs", "account digest at", "which facts a decision was made from"),
         Column("rotation", "agent_id", Strategy.DELETE_ROW, "turns of an agent", "agent_id"),
         *not_personal("rotation", "account queue balance", "turns"),
+        *not_personal("stretches", "account queue stretch", "a hash of whose turns they were: to notice a change"),
         Column("outbox", "agent_id", Strategy.KEEP, _PROOF, "agent_id"),
         *not_personal(
             "outbox",
-            "account id ticket group_id read_at queue as_of state attempts fence lease_until kind tags",
+            "account id ticket group_id read_at queue as_of state attempts fence lease_until kind tags note",
             "a change on its way",
         ),
         *not_personal("queue_options", "account id options", "rules"),

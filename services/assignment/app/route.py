@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from libs.kernel.errors import ConcurrentChangeError
 from libs.kernel.ids import AccountId, IdSource
 from libs.telemetry.logs import get_logger
-from services.assignment.app import capacity, overflow, schedules
+from services.assignment.app import capacity, overflow, rate_limits, schedules
 from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.rows import Account, QueueRow, Round
 from services.assignment.domain.decide import decide
 from services.assignment.domain.errors import NotSyncedError
-from services.assignment.domain.model import Code, Decision, Outcome, Plan, Snapshot
+from services.assignment.domain.model import Code, Decision, Model, Outcome, Plan, Snapshot, Ticket
 
 _ATTEMPTS = 3
 COOL_DOWN = timedelta(minutes=5)
@@ -26,12 +26,14 @@ class Routed:
     """What one round did.
 
     Attributes:
-        considered: tickets that waited.
+        considered: waiting tickets that it looked at.
         news: decisions that were kept, with their ids.
+        plan: everything that was decided, also what was so before and is not kept again; None where nothing was.
     """
 
     considered: int
     news: list[tuple[str, Decision]]
+    plan: Plan | None = None
 
 
 class Route:
@@ -54,10 +56,25 @@ class Route:
         as_of: datetime,
         only: int | None = None,
         ticket: int | None = None,
+        nothing_waits: Ticket | None = None,
+        *,
+        heads: bool = False,
     ) -> Snapshot:
-        """Return everything that a round of a queue looks at."""
-        snapshot = await tx.decisions.snapshot(account, queue, as_of, only, ticket)
+        """Return everything that a round of a queue looks at.
+
+        Args:
+            nothing_waits: what to look at, for agents' sake, where no ticket waits.
+            heads: tickets that cannot be given may be left out; the caller holds the lock.
+        """
+        snapshot = await tx.decisions.snapshot(
+            account, queue, as_of, only, ticket, agents_anyway=nothing_waits is not None, heads=heads
+        )
+        if nothing_waits is not None and not snapshot.tickets:
+            snapshot = replace(snapshot, tickets=[nothing_waits])
+        if snapshot.tickets and queue.model == Model.WEIGHTED:
+            snapshot = replace(snapshot, stretch=await tx.rotations.stretch(queue.id))
         snapshot = await capacity.applied(tx, account, queue, snapshot)
+        snapshot = await rate_limits.applied(tx, account, queue, snapshot, as_of)
         snapshot = overflow.applied(queue, snapshot, as_of)
         snapshot = await schedules.applied(tx, queue, snapshot, as_of)
         return self._restricted.applied(account.account, snapshot)
@@ -107,7 +124,7 @@ class Route:
             raise NotSyncedError("nothing is known of this account yet: sync it first")
         round_ = Round(queue, mechanism, command, as_of, tags)
         for _ in range(_ATTEMPTS):
-            snapshot = await self.look(tx, kept, queue, as_of, only, ticket)
+            snapshot = await self.look(tx, kept, queue, as_of, only, ticket, heads=True)
             if not snapshot.tickets:
                 return Routed(0, [])
             considered, plan = len(snapshot.tickets), decide(snapshot)
@@ -120,7 +137,7 @@ class Route:
                 snapshot = replace(snapshot, tickets=[t for t in snapshot.tickets if t.id in first])
                 plan = decide(snapshot)
             if await self._claimed(tx, snapshot, plan):
-                return Routed(considered, await self._keep(tx, kept, round_, snapshot, plan))
+                return Routed(considered, await self._keep(tx, kept, round_, snapshot, plan), plan)
         raise ConcurrentChangeError("the tickets of the queue change too fast")
 
     @staticmethod
@@ -148,4 +165,6 @@ class Route:
     ) -> list[tuple[str, Decision]]:
         ids = [self._ids.new("dec") for _ in plan.decisions]
         news = await tx.decisions.keep(kept, round_, snapshot, plan, ids)
+        if plan.stretch != snapshot.stretch:
+            await tx.rotations.put_stretch(round_.queue.id, plan.stretch)
         return list(zip(ids, news, strict=False))

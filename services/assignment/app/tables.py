@@ -13,6 +13,7 @@ from services.assignment.app.rows import (
     DedicatedRow,
     OfferRow,
     QueueRow,
+    Returned,
     Round,
     SkillLink,
     SkillRow,
@@ -22,7 +23,9 @@ from services.assignment.app.rows import (
     Write,
 )
 from services.assignment.domain.hours import Schedule
+from services.assignment.domain.limits import Limit
 from services.assignment.domain.model import Decision, Plan, Snapshot
+from services.assignment.domain.shifts import ShiftException
 from services.assignment.domain.webhook import TicketFacts
 
 
@@ -42,9 +45,14 @@ class Directory(Protocol):
         ...
 
     async def agents(
-        self, *, after: int = 0, limit: int = 1_000_000, inactive: bool = False
+        self,
+        *,
+        after: int = 0,
+        limit: int = 1_000_000,
+        inactive: bool = False,
+        only: Collection[int] | None = None,
     ) -> list[AgentRow]:
-        """Return agents by user id, with groups and open tickets."""
+        """Return agents by user id, with groups and open tickets; `only` = these alone."""
         ...
 
     async def agent(self, user_id: int) -> AgentRow | None:
@@ -72,9 +80,20 @@ class Directory(Protocol):
         ...
 
     async def set_statuses(
-        self, statuses: Mapping[int, str], at: datetime, absences: Mapping[int, str] | None = None
+        self,
+        statuses: Mapping[int, str],
+        at: datetime,
+        absences: Mapping[int, str] | None = None,
+        updater: int | None = None,
     ) -> int:
-        """Set statuses, and why agents are away where that is known; return how many changed."""
+        """Set statuses, and why agents are away where that is known; return how many changed.
+
+        The one way in which a status changes: the one that ends is kept (`Statuses`). To have the same status
+        for another reason ends nothing.
+
+        Args:
+            updater: who does it; None = a rule or an integration.
+        """
         ...
 
     async def put_activity(self, user_id: int, at: datetime) -> bool:
@@ -169,6 +188,10 @@ class Tickets(Protocol):
         """Forget invocations taken before an instant; return how many."""
         ...
 
+    async def unknown(self, tickets: Collection[int]) -> set[int]:
+        """Return which of some tickets nothing was ever kept of."""
+        ...
+
     async def known(self, tickets: Collection[int]) -> set[int]:
         """Return which of some tickets are known and not at their end."""
         ...
@@ -200,12 +223,22 @@ class Decisions(Protocol):
         ...
 
     async def snapshot(
-        self, account: Account, queue: QueueRow, as_of: datetime, only: int | None, ticket: int | None = None
+        self,
+        account: Account,
+        queue: QueueRow,
+        as_of: datetime,
+        only: int | None,
+        ticket: int | None = None,
+        *,
+        agents_anyway: bool = False,
+        heads: bool = False,
     ) -> Snapshot:
         """Read everything that a round of a queue looks at; `only` = one agent (pull); `ticket` = this one alone.
 
+        With `heads` tickets may be left out that the round cannot give (`domain/waiting.py`); the caller holds the lock.
+
         Tickets that an active queue before this one holds are not among them, nor those that an overflow queue
-        took over; those that this one took over are.
+        took over; those that this one took over are. Agents are read where a ticket waits, or anyway.
         """
         ...
 
@@ -221,6 +254,10 @@ class Decisions(Protocol):
         """
         ...
 
+    async def forget_changes(self) -> int:
+        """Forget which tickets changed, where every copy of what waits has followed; return how much."""
+        ...
+
     async def forget_inputs(self, before: datetime, limit: int) -> int:
         """Forget at most so many inputs that no decision since an instant was made from; return how many.
 
@@ -234,6 +271,12 @@ class Decisions(Protocol):
 
     async def one(self, decision: str) -> DecisionRow | None:
         """Return a decision."""
+        ...
+
+    async def given(self, agents: Collection[int], since: datetime) -> list[tuple[int, str, datetime]]:
+        """Return (agent, queue, instant) of what queues gave some agents after an instant, and of what they think about:
+        what their limits of tickets in a time go by.
+        """
         ...
 
     async def head(self) -> int:
@@ -278,6 +321,10 @@ class Offers(Protocol):
 
     async def decline(self, ticket: int, agent: int, kind: str, at: datetime) -> bool:
         """Do not ask an agent again about a ticket (`skip`, `decline`, `expire`); return whether Zendesk is to be told."""
+        ...
+
+    async def last_decline(self, ticket: int) -> datetime | None:
+        """Return when somebody last declined a ticket, of those who are not asked again."""
         ...
 
     async def told(self, ticket: int, agent: int) -> None:
@@ -345,6 +392,46 @@ class Skills(Protocol):
         ...
 
 
+class Preferences(Protocol):
+    """New tickets whose preference (`app/prefer.py`) is still to be found: no queue takes them for `PREFERRING`."""
+
+    async def begin(self, tickets: Collection[int], at: datetime, lease_seconds: float) -> None:
+        """Mark new tickets, in hand for so long on the store's own clock; 0 = in nobody's."""
+        ...
+
+    async def take(self, lease_seconds: float, ticket: int | None = None) -> int | None:
+        """Take the ticket marked first that nobody has in hand, or this one alone; None when there is none."""
+        ...
+
+    async def since(self, ticket: int) -> datetime | None:
+        """Return when a ticket was marked; None when it is not."""
+        ...
+
+    async def end(self, ticket: int) -> bool:
+        """Take the mark away, in the transaction that decides; False when somebody else did."""
+        ...
+
+
+class Returns(Protocol):
+    """Tickets that came back: to their queue, after somebody had them; or to who has them, after they were not open."""
+
+    async def last_agents(self, since: datetime) -> dict[int, tuple[int, datetime]]:
+        """Return who had waiting tickets, and until when, where that is after an instant."""
+        ...
+
+    async def forget_last(self, ticket: int) -> None:
+        """Forget who had a ticket: he gave it back."""
+        ...
+
+    async def open_again(self) -> list[Returned]:
+        """Return tickets that are open again with the agent whom they had, and that nobody has looked at since."""
+        ...
+
+    async def settle(self, tickets: Collection[int]) -> None:
+        """Remember that somebody has looked at tickets."""
+        ...
+
+
 class Outbox(Protocol):
     """Changes on their way to Zendesk."""
 
@@ -355,6 +442,7 @@ class Outbox(Protocol):
         at: datetime,
         only: int | None = None,
         tags: tuple[str, ...] = (),
+        note: str = "",
     ) -> int:
         """Let an agent's open tickets go back to their queues; return for how many that is on its way now.
 
@@ -362,13 +450,24 @@ class Outbox(Protocol):
             ids: of the writes, as many as `releasable` said.
             only: this ticket alone.
             tags: put on the tickets with it.
+            note: an internal one, put on them with it too; empty = none.
         """
         ...
 
     async def tag_tickets(
-        self, agent: int, statuses: Collection[str], tag: str, new_id: Callable[[], str], at: datetime
+        self,
+        agent: int,
+        statuses: Collection[str],
+        tag: str,
+        new_id: Callable[[], str],
+        at: datetime,
+        note: str = "",
     ) -> int:
-        """Put a tag on an agent's tickets in some statuses, but for those that get it on their way back; return how many."""
+        """Put a tag on an agent's tickets in some statuses, but for those that get it on their way back; return how many.
+
+        Args:
+            note: an internal one, put on those that are open then, in the same change; empty = none.
+        """
         ...
 
     async def send_to_group(
@@ -425,8 +524,34 @@ class Capacities(Protocol):
         ...
 
 
+class RateLimits(Protocol):
+    """Agents' own rate limits, and what queues gave them lately."""
+
+    async def of_agents(self) -> dict[int, Limit]:
+        """Return the limit of every agent who has his own."""
+        ...
+
+    async def put_agent(self, agent: int, limit: Limit | None) -> None:
+        """Give an agent a limit of his own, or the account's."""
+        ...
+
+    async def given(
+        self, queue: str, at: datetime, *, default: int, of_queue: int, longest: int
+    ) -> dict[int, tuple[int, int]]:
+        """Return by agent how many tickets queues gave him within his own window, and this queue within its own.
+
+        What came to nothing does not count, and what he thinks about does; exactly as old as the window is out.
+
+        Args:
+            default: window of agents without a limit of their own, in minutes.
+            of_queue: window of the queue, in minutes.
+            longest: of all these windows.
+        """
+        ...
+
+
 class Schedules(Protocol):
-    """Schedules, and which agents go by them."""
+    """Schedules, which agents go by them, and when one does not."""
 
     async def all(self) -> dict[int, Schedule]:
         """Return the account's schedules by id."""
@@ -442,4 +567,23 @@ class Schedules(Protocol):
 
     async def put_agent(self, agent: int, schedule: int | None) -> None:
         """Let an agent go by a schedule, or by none."""
+        ...
+
+    async def exceptions(
+        self, *, after: datetime | None = None, until: datetime | None = None, agents: Collection[int] = ()
+    ) -> list[ShiftException]:
+        """Return exceptions by agent and time; of all agents when none is named.
+
+        Args:
+            after: only those that end after this instant.
+            until: only those that have started by this instant.
+        """
+        ...
+
+    async def put_exceptions(self, agent: int, exceptions: Collection[ShiftException]) -> None:
+        """Replace an agent's exceptions; one that is named twice is one."""
+        ...
+
+    async def forget_exceptions(self, before: datetime, limit: int) -> int:
+        """Forget at most so many exceptions that were over before an instant; return how many."""
         ...

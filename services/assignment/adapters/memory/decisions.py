@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -35,7 +35,15 @@ class MemoryDecisions:
         return None
 
     async def snapshot(
-        self, account: Account, queue: QueueRow, as_of: datetime, only: int | None, ticket: int | None = None
+        self,
+        account: Account,
+        queue: QueueRow,
+        as_of: datetime,
+        only: int | None,
+        ticket: int | None = None,
+        *,
+        agents_anyway: bool = False,
+        heads: bool = False,
     ) -> Snapshot:
         waiting = [
             kept.row.facts
@@ -68,7 +76,7 @@ class MemoryDecisions:
             held = await skilled.of_agents()
         else:
             held = {}
-        rows = [self._tables.agents[i] for i in sorted(self._tables.agents)] if tickets else []
+        rows = [self._tables.agents[i] for i in sorted(self._tables.agents)] if tickets or agents_anyway else []
         agents = [
             self._candidate(account, self._tables.full_agent(row), queue, as_of, held.get(row.user_id))
             for row in rows
@@ -172,6 +180,9 @@ class MemoryDecisions:
         kept = self._tables.inputs.get(digest)
         return load(kept[0]) if kept is not None else None
 
+    async def forget_changes(self) -> int:
+        return 0  # there are no copies
+
     async def forget_inputs(self, before: datetime, limit: int) -> int:
         old = [key for key, (_, at) in self._tables.inputs.items() if at < before][:limit]
         for key in old:
@@ -180,6 +191,15 @@ class MemoryDecisions:
 
     async def one(self, decision: str) -> DecisionRow | None:
         return self._tables.decisions.get(decision)
+
+    async def given(self, agents: Collection[int], since: datetime) -> list[tuple[int, str, datetime]]:
+        found = [
+            (a.agent, a.queue, a.at)
+            for a in self._tables.assignments.values()
+            if a.agent in agents and a.mechanism == "queue" and a.state != "conflict" and a.at > since
+        ]
+        offers = [o for o in self._tables.live_offers() if o.agent_id in agents]
+        return sorted(found + [(o.agent_id, o.queue, o.offered_at) for o in offers])
 
     async def head(self) -> int:
         return self._head()[0]

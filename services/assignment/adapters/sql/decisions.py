@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from libs.db.locks import advisory_lock
 from libs.db.notify import notify
 from libs.kernel.ids import AccountId
 from services.assignment.adapters.sql.snapshots import read_snapshot
+from services.assignment.adapters.sql.waiting import Boards, forget_changes
 from services.assignment.app.rounds import link, news
 from services.assignment.app.rows import Account, DecisionRow, QueueRow, Round, SummaryRow
 from services.assignment.domain.inputs import digest, dump, load
@@ -53,9 +54,10 @@ def _decision(row: Row[Any]) -> DecisionRow:
 class SqlDecisions:
     """Implements the port `Decisions`."""
 
-    def __init__(self, connection: AsyncConnection, account: AccountId) -> None:
+    def __init__(self, connection: AsyncConnection, account: AccountId, boards: Boards | None = None) -> None:
         self._connection = connection
         self._account = account
+        self._boards = boards
 
     async def _run(self, statement: str, **values: object) -> Any:
         return await self._connection.execute(text(statement), {"account": self._account, **values})
@@ -64,9 +66,26 @@ class SqlDecisions:
         await advisory_lock(self._connection, f"round/{self._account}")
 
     async def snapshot(
-        self, account: Account, queue: QueueRow, as_of: datetime, only: int | None, ticket: int | None = None
+        self,
+        account: Account,
+        queue: QueueRow,
+        as_of: datetime,
+        only: int | None,
+        ticket: int | None = None,
+        *,
+        agents_anyway: bool = False,
+        heads: bool = False,
     ) -> Snapshot:
-        return await read_snapshot(self._connection, account, queue, as_of, only, ticket)
+        return await read_snapshot(
+            self._connection,
+            account,
+            queue,
+            as_of,
+            only,
+            ticket,
+            agents_anyway=agents_anyway,
+            boards=self._boards if heads else None,
+        )
 
     async def claim(self, tickets: Sequence[int]) -> dict[int, int | None]:
         rows = await self._run(
@@ -132,6 +151,9 @@ class SqlDecisions:
             limit=limit,
         )
         return int(done.rowcount)
+
+    async def forget_changes(self) -> int:
+        return await forget_changes(self._connection, self._account)
 
     async def inputs(self, digest: str) -> Snapshot | None:
         found = await self._run(
@@ -228,6 +250,17 @@ class SqlDecisions:
         found = await self._run("SELECT * FROM decisions WHERE account = :account AND id = :id", id=decision)
         row = found.one_or_none()
         return _decision(row) if row else None
+
+    async def given(self, agents: Collection[int], since: datetime) -> list[tuple[int, str, datetime]]:
+        rows = await self._run(
+            "SELECT agent_id, queue, assigned_at AS at FROM assignments WHERE account = :account "
+            "AND mechanism = 'queue' AND state <> 'conflict' AND assigned_at > :since AND agent_id = ANY(:agents) "
+            "UNION ALL SELECT agent_id, queue, offered_at FROM offers WHERE account = :account "
+            "AND state = 'offered' AND agent_id = ANY(:agents)",
+            agents=sorted(agents),
+            since=since,
+        )
+        return sorted((r.agent_id, r.queue, r.at) for r in rows)
 
     async def head(self) -> int:
         found = await self._run("SELECT max(sequence) FROM decisions WHERE account = :account")

@@ -109,10 +109,12 @@ class SqlSkills:
         )
         return int(done.rowcount)
 
-    async def of_waiting(self) -> dict[int, set[str]]:
+    async def of_waiting(self, tickets: Collection[int] | None = None) -> dict[int, set[str]]:
         rows = await self._run(
             "SELECT s.ticket, s.skill FROM ticket_skills s JOIN tickets t USING (account, ticket) "
-            "WHERE s.account = :account AND t.routing = 'waiting'"
+            "WHERE s.account = :account AND t.routing = 'waiting' "
+            "AND (CAST(:tickets AS bigint[]) IS NULL OR s.ticket = ANY(:tickets))",
+            tickets=None if tickets is None else list(tickets),
         )
         found: dict[int, set[str]] = {}
         for row in rows:

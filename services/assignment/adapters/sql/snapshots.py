@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.assignment.adapters.sql.directory import SqlDirectory
 from services.assignment.adapters.sql.holding import held
 from services.assignment.adapters.sql.skills import SqlSkills
-from services.assignment.app.rounds import DAILY_WINDOW, candidate, needs, rules, run_start
+from services.assignment.adapters.sql.waiting import Boards, follows, read_waiting
+from services.assignment.app.rounds import DAILY_WINDOW, candidate, rules, run_start
 from services.assignment.app.rows import Account, QueueRow
-from services.assignment.domain.model import Snapshot, Ticket
+from services.assignment.domain.eligibility import slots
+from services.assignment.domain.model import Agent, Queue, Snapshot, Ticket
 
 # What queues gave in the last 12 hours; what a run gave counts over all round robin queues.
 _RECENT = """
@@ -26,12 +28,6 @@ FROM (
     UNION ALL SELECT agent_id, queue, offered_at FROM offers WHERE account = :account AND state = 'offered'
 ) a LEFT JOIN queues q ON q.account = :account AND q.id = a.queue
 GROUP BY a.agent_id
-"""
-# Who is not asked again. Only of tickets that wait: declines of others are history.
-_DECLINED = """
-SELECT d.ticket, array_agg(d.agent_id) AS agents FROM declines d
-JOIN tickets t ON t.account = d.account AND t.ticket = d.ticket AND t.routing = 'waiting'
-WHERE d.account = :account GROUP BY d.ticket
 """
 _LAST = """
 SELECT g.user_id AS agent_id, (SELECT max(a.assigned_at) FROM assignments a
@@ -47,44 +43,33 @@ async def read_snapshot(
     as_of: datetime,
     only: int | None,
     ticket: int | None = None,
+    *,
+    agents_anyway: bool = False,
+    boards: Boards | None = None,
 ) -> Snapshot:
-    """Return what the port `Decisions.snapshot` promises."""
+    """Return what the port `Decisions.snapshot` promises.
+
+    Args:
+        boards: where copies of what waits are kept; None = everything is read.
+    """
 
     async def run(statement: str, **values: object) -> Any:
         return await connection.execute(text(statement), {"account": account.account, **values})
 
     directory = SqlDirectory(connection, account.account)
-    limit = f" LIMIT {int(queue.scan_limit)}" if queue.scan_limit else ""
-    order = "s.breach_at NULLS LAST, t.created_at" if queue.use_sla else "t.created_at"
-    waiting = await run(
-        "SELECT t.ticket, t.created_at, t.group_id, t.priority, t.dedicated, t.entered_at, s.breach_at FROM tickets t "  # noqa: S608 - constants and numbers
-        "LEFT JOIN ticket_slas s ON s.account = t.account AND s.ticket = t.ticket WHERE t.account = :account "
-        "AND t.routing = 'waiting' AND (CAST(:ticket AS bigint) IS NULL OR t.ticket = :ticket) "
-        f"AND {held(queue, await directory.queues(), as_of)} ORDER BY {order}, t.ticket{limit}",
-        ticket=ticket,
-    )
-    declined = {r.ticket: frozenset(r.agents) for r in await run(_DECLINED)}
-    tickets = [
-        Ticket(
-            r.ticket,
-            r.created_at,
-            r.group_id,
-            r.priority,
-            next_breach_at=r.breach_at if queue.use_sla else None,
-            declined=declined.get(r.ticket, frozenset()),
-            dedicated=r.dedicated,
-            entered_at=r.entered_at,
-        )
-        for r in waiting
-    ]
+    queues = await directory.queues()
+    condition = held(queue, queues, as_of)
     levels: dict[int, dict[str, int]] = {}
     if queue.model == "skills":
-        skilled = SqlSkills(connection, account.account)
-        of_tickets, known = await skilled.of_waiting(), {row.skill: row for row in await skilled.all()}
-        tickets = [replace(t, needs=needs(of_tickets.get(t.id, ()), known)) for t in tickets]
-        levels = await skilled.of_agents()
+        levels = await SqlSkills(connection, account.account).of_agents()
     asked = rules(queue, pull=only is not None)
-    if not tickets:
+    tickets, waiting = list[Ticket](), None
+    if boards is not None and only is None and ticket is None and follows(queue, queues):
+        waiting = await boards.waiting(connection, account.account, queue, queues, condition)
+    else:
+        numbers = None if ticket is None else [ticket]
+        tickets = [t for t, _ in await read_waiting(connection, account.account, queue, condition, numbers)]
+    if not tickets and not waiting and not agents_anyway:
         return Snapshot([], [], asked, account.restrictions, as_of)
     recent = await run(_RECENT, queue=queue.id, since=as_of - DAILY_WINDOW, run=run_start(as_of))
     counts = {r.agent_id: (r.n, r.q, r.r) for r in recent}
@@ -105,4 +90,18 @@ async def read_snapshot(
         for row in await directory.agents()
         if only is None or row.user_id == only
     ]
+    if waiting is not None:
+        tickets = waiting.heads(_room(agents, asked))
     return Snapshot(agents, tickets, asked, account.restrictions, as_of)
+
+
+def _room(agents: Sequence[Agent], queue: Queue) -> int | None:
+    """Return how many tickets of a queue agents can take together, or more; None = without a limit."""
+    room = 0
+    for agent in agents:
+        if agent.active and agent.status == "online":
+            most = slots(agent, queue)[0]
+            if most is None:
+                return None
+            room += most
+    return room

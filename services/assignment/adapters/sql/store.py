@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.db.engine import Database
 from libs.db.requests import SqlRequests
@@ -16,10 +18,26 @@ from services.assignment.adapters.sql.decisions import SqlDecisions
 from services.assignment.adapters.sql.directory import SqlDirectory
 from services.assignment.adapters.sql.offers import SqlOffers
 from services.assignment.adapters.sql.outbox import SqlOutbox
+from services.assignment.adapters.sql.preferences import SqlPreferences
+from services.assignment.adapters.sql.rate_limits import SqlRateLimits
+from services.assignment.adapters.sql.rotations import SqlRotations
+from services.assignment.adapters.sql.returns import SqlReturns
 from services.assignment.adapters.sql.schedules import SqlSchedules
 from services.assignment.adapters.sql.skills import SqlSkills
+from services.assignment.adapters.sql.statuses import SqlStatuses
 from services.assignment.adapters.sql.tickets import SqlTickets
+from services.assignment.adapters.sql.views import SqlViews
+from services.assignment.adapters.sql.waiting import Boards
 from services.assignment.app.ports import Transaction
+
+
+@asynccontextmanager
+async def _undone(connection: AsyncConnection) -> AsyncIterator[None]:
+    point = await connection.begin_nested()
+    try:
+        yield
+    finally:
+        await point.rollback()
 
 
 class SqlStore:
@@ -27,24 +45,36 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._boards = Boards()
 
-    def transaction(self, account: AccountId) -> AbstractAsyncContextManager[Transaction]:
-        return self._transaction(account)
+    def transaction(
+        self, account: AccountId, *, dry: bool = False
+    ) -> AbstractAsyncContextManager[Transaction]:
+        return self._transaction(account, dry)
 
     @asynccontextmanager
-    async def _transaction(self, account: AccountId) -> AsyncIterator[Transaction]:
+    async def _transaction(self, account: AccountId, dry: bool) -> AsyncIterator[Transaction]:
         async with self._database.transaction() as connection:
             yield Transaction(
                 SqlDirectory(connection, account),
                 SqlTickets(connection, account),
-                SqlDecisions(connection, account),
+                SqlDecisions(connection, account, self._boards),
                 SqlOffers(connection, account),
                 SqlSkills(connection, account),
                 SqlSchedules(connection, account),
                 SqlCapacities(connection, account),
+                SqlRateLimits(connection, account),
+                SqlRotations(connection, account),
+                SqlPreferences(connection, account),
+                SqlReturns(connection, account),
+                SqlStatuses(connection, account),
+                SqlViews(connection, account),
                 SqlOutbox(connection, account),
                 SqlRequests(connection),
+                partial(_undone, connection),
             )
+            if dry:
+                await connection.rollback()
 
     async def accounts(self) -> list[AccountId]:
         async with self._database.transaction(read_only=True) as connection:

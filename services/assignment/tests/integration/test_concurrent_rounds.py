@@ -172,8 +172,8 @@ class Meanwhile:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._decisions, name)
 
-    async def snapshot(self, *given: Any) -> Any:
-        found = await self._decisions.snapshot(*given)
+    async def snapshot(self, *given: Any, **named: Any) -> Any:
+        found = await self._decisions.snapshot(*given, **named)
         if self._times:
             self._times -= 1
             await self._act()
