@@ -12,6 +12,7 @@ from services.assignment.app.overflow import require_sound
 from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.rows import Account, DedicatedRow, QueueRow
 from services.assignment.app.schedules import require_usable
+from services.assignment.app.statuses import require_sound_statuses, require_status
 from services.assignment.domain.errors import NotSyncedError
 
 _CREATE = "CreateQueue"
@@ -39,12 +40,14 @@ class ManageQueues:
         Raises:
             NotSyncedError: the account is unknown.
             InvalidRequestError: it goes by skills, which the account does not use, by a schedule that nobody can
-                go by, or its overflow leads nowhere.
+                go by, its overflow leads nowhere, or it gives a status that does not exist.
             RequestIdReusedError: the request id came with another body before.
         """
         async with self._store.transaction(account) as tx:
             await tx.decisions.lock()
-            _require_skills(await self._account(tx), queue)
+            kept = await self._account(tx)
+            _require_skills(kept, queue)
+            require_status(kept.options, queue.options.missed_status, "queue.missed_status")
             answered = await tx.requests.find(account, request_id, _CREATE, body)
             if answered is not None:
                 return await tx.directory.queue(answered.decode()) or queue
@@ -76,14 +79,29 @@ class ManageQueues:
         async with self._store.transaction(account) as tx:
             known = await self._locked(tx, account, queue_id, etag)
             changed = replace(change(known), version=known.version + 1, updated_at=self._clock.now())
-            _require_skills(await self._account(tx), changed)
+            kept = await self._account(tx)
+            _require_skills(kept, changed)
+            if changed.options.missed_status != known.options.missed_status:
+                require_status(kept.options, changed.options.missed_status, "queue.missed_status")
             require_sound(changed, await tx.directory.queues())
             if changed.options.schedule != known.options.schedule:
                 await require_usable(tx, changed.options.schedule, "schedule_id")
             if not validate_only:
                 await tx.directory.put_queue(changed)
                 await self._raise_version(tx)
+                if changed.model != known.model:  # credits by other rules are no part of an exact share
+                    await tx.rotations.put_stretch(queue_id, "")
         return changed
+
+    async def reset_rotation(self, account: AccountId, queue_id: str, *, validate_only: bool) -> int:
+        """Begin a queue's rotation anew: nobody is owed a turn; return how many were, or owed some.
+
+        Raises:
+            NotFoundError: no such queue.
+        """
+        async with self._store.transaction(account, dry=validate_only) as tx:
+            await self._locked(tx, account, queue_id, "")
+            return await tx.rotations.reset(queue_id)
 
     async def delete(self, account: AccountId, queue_id: str, etag: str, *, validate_only: bool) -> None:
         """Delete a queue; its tickets go on waiting.
@@ -96,6 +114,7 @@ class ManageQueues:
             await self._locked(tx, account, queue_id, etag)
             if not validate_only:
                 await tx.directory.delete_queue(queue_id)
+                await tx.rotations.reset(queue_id)
                 await self._raise_version(tx)
 
     async def settings(self, account: AccountId) -> Account:
@@ -116,7 +135,7 @@ class ManageQueues:
             NotSyncedError: the account is unknown.
             EtagMismatchError: they changed since they were read.
             InvalidRequestError: a queue goes by skills that shall not be used any more, or a group has a share twice
-                or no members.
+                or no members, or a status that is named does not exist.
         """
         async with self._store.transaction(account) as tx:
             await tx.decisions.lock()
@@ -125,6 +144,8 @@ class ManageQueues:
                 name = f"accounts/{account}/settings"
                 raise EtagMismatchError("the settings changed since they were read", metadata={"name": name})
             changed = replace(change(known), rule_version=known.rule_version + 1)
+            if _statuses(changed) != _statuses(known):
+                require_sound_statuses(changed)
             if known.options.skills and not changed.options.skills:
                 for queue in await tx.directory.queues():
                     _require_skills(changed, queue)
@@ -191,6 +212,11 @@ def _require_skills(account: Account, queue: QueueRow) -> None:
                 )
             ],
         )
+
+
+def _statuses(account: Account) -> tuple[object, ...]:
+    options = account.options
+    return account.default_status, options.statuses, options.role_statuses, options.ooo_statuses
 
 
 def _distribution(account: Account) -> tuple[object, int]:

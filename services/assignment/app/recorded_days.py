@@ -133,6 +133,7 @@ class _Reader:
     left: dict[TicketId, datetime] = field(default_factory=dict)
     _closed: dict[str, bool] = field(default_factory=dict)
     _hours: list[Hours] = field(default_factory=list)
+    _stretches: dict[str, str] = field(default_factory=dict)
     _facts: dict[TicketId, tuple[Ticket, str]] = field(default_factory=dict)
     _updates: list[Update] = field(default_factory=list)
     _sequences: dict[TicketId, int] = field(default_factory=dict)
@@ -156,6 +157,7 @@ class _Reader:
         self.restrictions = snapshot.restrictions
         self._rosters.append((row, list(snapshot.agents)))
         turns = self.credits.setdefault(row.queue, {})
+        self._stretches.setdefault(row.queue, snapshot.stretch)
         for agent in snapshot.agents:
             turns.setdefault(agent.id, agent.credit)
         for ticket in snapshot.tickets:
@@ -197,6 +199,7 @@ class _Reader:
             self.credits,
             self._updates,
             self._hours,
+            self._stretches,
         )
 
     def _changes(self, works: dict[TicketId, timedelta]) -> Iterator[Change]:
@@ -207,6 +210,10 @@ class _Reader:
             before = {t: g for t, g in self.recorded.items() if self._sequences[t] < row.sequence}
             busy = Counter(g.agent for t, g in before.items() if t not in works or g.at + works[t] > at)
             recent = Counter(g.agent for g in before.values() if g.at > at - DAILY_WINDOW)
+            paces = {a.id: timedelta(minutes=a.rate_minutes) for a in agents if a.rate_minutes is not None}
+            paced = Counter(
+                g.agent for g in before.values() if g.agent in paces and g.at > at - paces[g.agent]
+            )
             units = Counter[AgentId]()
             for ticket, given in before.items():
                 if ticket in self.arrivals and (ticket not in works or given.at + works[ticket] > at):
@@ -222,6 +229,8 @@ class _Reader:
                     load=max(0, agent.load - units[agent.id]),
                     open_queue=0,
                     assigned_12h_queue=0,
+                    assigned_rate=max(0, agent.assigned_rate - paced[agent.id]),
+                    assigned_rate_queue=0,
                     assigned_run=0,
                     credit=0,
                     last_assigned_at=None,

@@ -73,6 +73,7 @@ class History:
         end: tickets that still wait then have waited until then.
         recorded: what was done with tickets then.
         credits: turns owed at the start, by queue and agent.
+        stretches: whose turns they were until then, by queue (`rotation.stretch_of`).
         updates: what became known of tickets later.
         hours: when queues rest.
     """
@@ -85,6 +86,7 @@ class History:
     credits: Mapping[str, Mapping[AgentId, int]] = field(default_factory=dict)
     updates: Sequence[Update] = ()
     hours: Sequence[Hours] = ()
+    stretches: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

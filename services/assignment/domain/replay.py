@@ -13,7 +13,8 @@ from heapq import heappop, heappush
 from itertools import count
 
 from services.assignment.domain.history import Arrival, Given, History, Hours, Rules, Update
-from services.assignment.domain.model import Agent, AgentId, Ticket, TicketId
+from services.assignment.domain.lately import Lately
+from services.assignment.domain.model import Agent, AgentId, Queue, Ticket, TicketId
 from services.assignment.domain.standing import Standing
 
 DAILY_WINDOW = timedelta(hours=12)
@@ -31,6 +32,7 @@ class _What(IntEnum):
     GIVEN_UP = 5
     DROPPED = 6
     TICK = 7
+    PACED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +59,29 @@ class Replay:
         """Tickets whose patience ended."""
         self.backlog = 0
         """The most tickets that waited at once."""
-        self._queues = {q.id: Standing(q, rules.restrictions) for q in rules.queues}
+        self._queues = {
+            q.id: Standing(q, rules.restrictions, history.stretches.get(q.id, "")) for q in rules.queues
+        }
         self._arrivals = {a.ticket.id: a for a in history.arrivals}
         self._waiting: dict[TicketId, tuple[Ticket, str]] = {}
         self._agents: dict[AgentId, Agent] = {}
         self._open: dict[AgentId, dict[str, int]] = {}
         self._batch: dict[AgentId, int] = {}
         self._recent: dict[AgentId, dict[str, int]] = {}
+        self._lately = Lately()
         self._events: list[tuple[datetime, _What, int, object]] = []
         self._numbers = count()
         self._due: set[str] = set()
         self._ticking: datetime | None = None
         self._running: datetime | None = None
-        # Units of work and limits by queue are counted anew: one ticket is not one slot everywhere.
-        self._units = any(q.open_limit is not None for q in rules.queues) or any(
-            c.agent.capacity is not None for c in history.changes
+        # Units of work, limits by queue and rates are counted anew: one ticket is not one slot everywhere.
+        self._rates = any(q.rate_minutes is not None for q in rules.queues) or any(
+            c.agent.rate_minutes is not None for c in history.changes
+        )
+        self._units = (
+            self._rates
+            or any(q.open_limit is not None for q in rules.queues)
+            or any(c.agent.capacity is not None for c in history.changes)
         )
         self._daily = any(q.daily_limit is not None for q in rules.queues) or any(
             c.agent.daily_limit is not None for c in history.changes
@@ -109,22 +119,15 @@ class Replay:
     def _happen(self, what: _What, value: object, now: datetime) -> None:
         match value:
             case Agent():
-                self._put(value)
+                self._learn(value, now)
             case Hours():
                 self._queues[value.queue].closed = value.closed
             case Arrival():
                 self._arrive(value, now)
             case Update():
                 self._update(value, now)
-            case (int() as agent, str() as queue) if what is _What.FINISHED:
-                self._open[agent][queue] -= 1
-                if self._units:
-                    self._put(self._agents[agent])
-                else:
-                    self._change(agent, "", opened=-1)
             case (int() as agent, str() as queue):
-                self._recent[agent][queue] -= 1
-                self._change(agent, queue, daily=-1)
+                self._count(agent, queue, what, now)
             case int() if value in self._waiting:
                 ticket, queue = self._waiting[value]
                 if what is _What.DROPPED:
@@ -136,7 +139,27 @@ class Replay:
                 pass  # the minute job wakes up, or a ticket waits no more
         self._due |= self._queues.keys()
 
-    def _put(self, agent: Agent) -> None:
+    def _count(self, agent: AgentId, queue: str, what: _What, now: datetime) -> None:
+        """Note that one of an agent's tickets is open no more, or so old that a limit does not count it any more."""
+        if what is _What.FINISHED:
+            self._open[agent][queue] -= 1
+            if not self._units:
+                self._change(agent, "", opened=-1)
+        elif what is _What.LAPSED:
+            self._recent[agent][queue] -= 1
+            self._change(agent, queue, daily=-1)
+        if self._units:
+            self._put(self._agents[agent], now)
+
+    def _learn(self, agent: Agent, now: datetime) -> None:
+        """Take what is known of an agent from now on."""
+        before = self._agents.get(agent.id)
+        self._put(agent, now)
+        if before is not None and before.rate_minutes != agent.rate_minutes:
+            for at in self._lately.times(agent.id):
+                self._plan_pace(agent, None, at, now)
+
+    def _put(self, agent: Agent, now: datetime) -> None:
         self._agents[agent.id] = agent
         mine, recent = self._open.get(agent.id, {}), self._recent.get(agent.id, {})
         units = sum(number * self._queues[queue].crew.queue.work for queue, number in mine.items())
@@ -151,6 +174,9 @@ class Replay:
                     assigned_12h=agent.assigned_12h + sum(recent.values()),
                     assigned_12h_queue=agent.assigned_12h_queue + recent.get(queue, 0),
                     assigned_run=self._batch.get(agent.id, 0),
+                    assigned_rate=agent.assigned_rate + self._lately.of(agent.id, agent.rate_minutes, now),
+                    assigned_rate_queue=agent.assigned_rate_queue
+                    + self._lately.of(agent.id, standing.crew.queue.rate_minutes, now, queue),
                     credit=member.credit if member else self.history.credits.get(queue, {}).get(agent.id, 0),
                     last_assigned_at=member.last if member else agent.last_assigned_at,
                 )
@@ -219,8 +245,11 @@ class Replay:
         mine = self._queues[queue].crew.queue
         if mine.scheduled and mine.batch_size is not None:
             self._batch[agent] = self._batch.get(agent, 0) + 1
+        if self._rates:
+            self._lately.give(agent, queue, now)
+            self._plan_pace(self._agents[agent], mine, now, now)
         if self._units:
-            self._put(self._agents[agent])
+            self._put(self._agents[agent], now)
         else:
             batch = 1 if mine.scheduled and mine.batch_size is not None else 0
             for other in self._queues.keys() - {queue}:
@@ -228,6 +257,13 @@ class Replay:
         self._plan(now + self._arrivals[ticket].work, _What.FINISHED, (agent, queue))
         if self._daily:
             self._plan(now + DAILY_WINDOW, _What.LAPSED, (agent, queue))
+
+    def _plan_pace(self, agent: Agent, queue: Queue | None, given: datetime, now: datetime) -> None:
+        """Let an agent be looked at again when a ticket leaves the time of his rate limit, or of the queue's."""
+        for minutes in {agent.rate_minutes, queue.rate_minutes if queue else None} - {None}:
+            leaves = given + timedelta(minutes=minutes or 0)
+            if leaves > now:
+                self._plan(leaves, _What.PACED, (agent.id, ""))
 
     def _change(self, agent: AgentId, queue: str, *, opened: int = 0, daily: int = 0, batch: int = 0) -> None:
         for other, standing in self._queues.items():

@@ -25,10 +25,13 @@ class Standing:
     Args:
         queue: its rules; the batch size counts from the last time an agent was put.
         restrictions: of the app.
+        stretch: whose turns its rotation was so far (`Snapshot`).
     """
 
-    def __init__(self, queue: Queue, restrictions: Restrictions | None = None) -> None:
+    def __init__(self, queue: Queue, restrictions: Restrictions | None = None, stretch: str = "") -> None:
         self.crew = Crew(queue, restrictions or Restrictions())
+        if self.crew.stretch is not None:
+            self.crew.stretch = stretch
         self.closed = queue.closed
         """Whether the queue rests: nothing is given."""
         self._heaps: dict[int, list[Entry]] = {}

@@ -9,6 +9,7 @@ from libs.kernel.errors import FieldViolation, InvalidRequestError, NotBuiltErro
 from libs.kernel.ids import account_name, account_of
 from services.assignment.app.rows import Account, QueueRow
 from services.assignment.rpc.authority import require_admin, require_staff
+from services.assignment.rpc.limits import rate_in, written
 from services.assignment.rpc.mapping import (
     KIND_NAMES,
     MODEL_NAMES,
@@ -93,18 +94,29 @@ class QueueMethods(Methods):
     async def PauseQueue(
         self, request: messages.PauseQueueRequest, context: Any
     ) -> messages.PauseQueueResponse:
-        return messages.PauseQueueResponse(queue=await self._set_state(request.name, "paused"))
+        queue = await self._set_state(request.name, "paused", validate_only=request.validate_only)
+        return messages.PauseQueueResponse(queue=queue)
 
     async def ResumeQueue(
         self, request: messages.ResumeQueueRequest, context: Any
     ) -> messages.ResumeQueueResponse:
-        return messages.ResumeQueueResponse(queue=await self._set_state(request.name, "active"))
+        queue = await self._set_state(request.name, "active", validate_only=request.validate_only)
+        return messages.ResumeQueueResponse(queue=queue)
 
-    async def _set_state(self, name: str, state: str) -> resources.Queue:
+    async def ResetRotation(
+        self, request: messages.ResetRotationRequest, context: Any
+    ) -> messages.ResetRotationResponse:
+        require_admin()
+        agents = await self._use.queues.reset_rotation(
+            account_of(request.name), last(request.name), validate_only=request.validate_only
+        )
+        return messages.ResetRotationResponse(agents=agents)
+
+    async def _set_state(self, name: str, state: str, *, validate_only: bool) -> resources.Queue:
         require_admin()
         account = account_of(name)
         changed = await self._use.queues.change(
-            account, last(name), "", lambda row: replace(row, state=state), validate_only=False
+            account, last(name), "", lambda row: replace(row, state=state), validate_only=validate_only
         )
         return queue_message(account_name(account), changed)
 
@@ -159,6 +171,7 @@ _QUEUE_FIELDS = (
     "overflow_queue_id",
     "work_units",
     "open_limit",
+    "rate_limit",
 )
 
 
@@ -197,6 +210,8 @@ def _option(given: resources.Queue, path: str) -> dict[str, Any]:
             return {"missed_status": _away(given.missed_status)}
         case "offer_seconds" | "ageing_seconds" | "missed_offers" | "overflow_seconds" | "open_limit":
             return {path: getattr(given, path) if given.HasField(path) else None}
+        case "rate_limit":
+            return {"rate_limit": written(rate_in(given.rate_limit, "queue.rate_limit"))}
         case "work_units":
             return {"work_units": given.work_units or 1}
         case "overflow_group_ids":

@@ -20,8 +20,8 @@ from services.assignment.adapters.sql.offers import SqlOffers
 from services.assignment.adapters.sql.outbox import SqlOutbox
 from services.assignment.adapters.sql.preferences import SqlPreferences
 from services.assignment.adapters.sql.rate_limits import SqlRateLimits
-from services.assignment.adapters.sql.rotations import SqlRotations
 from services.assignment.adapters.sql.returns import SqlReturns
+from services.assignment.adapters.sql.rotations import SqlRotations
 from services.assignment.adapters.sql.schedules import SqlSchedules
 from services.assignment.adapters.sql.skills import SqlSkills
 from services.assignment.adapters.sql.statuses import SqlStatuses
