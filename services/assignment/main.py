@@ -12,6 +12,7 @@ from libs.crypto.default_key import key_provider
 from libs.crypto.envelope import Envelope
 from libs.db.data_keys import SqlDataKeys
 from libs.db.notify import Listener
+from libs.db.replicas import Replicas
 from libs.kernel.ids import RandomIds
 from libs.participant.servicer import SERVICE as PARTICIPANT
 from libs.participant.servicer import ParticipantServicer
@@ -20,7 +21,7 @@ from libs.service.definition import Parts, ServiceDefinition, Wiring
 from libs.service.run import run_service
 from libs.zendesk.sql_windows import SqlWindows
 from services.assignment.adapters.privacy import PrivacyClient
-from services.assignment.adapters.sql.decisions import DECISIONS_CHANNEL
+from services.assignment.adapters.sql.decisions import DECISIONS_CHANNEL, ROUNDS_CHANNEL
 from services.assignment.adapters.sql.store import SqlStore
 from services.assignment.adapters.sql.subjects import PLACES
 from services.assignment.adapters.suite import AuthInstallations, PolicyClient
@@ -28,7 +29,9 @@ from services.assignment.app.absences import Absences
 from services.assignment.app.answer_offer import AnswerOffer, ExpireOffers
 from services.assignment.app.assign_next import AssignNext
 from services.assignment.app.background import MinuteTicker, OfferSweeper, Writer
+from services.assignment.app.count_usage import GetUsage
 from services.assignment.app.data_map import DATA_MAP
+from services.assignment.app.drain import Drain
 from services.assignment.app.explain import Explain
 from services.assignment.app.give_back import ReleaseAgentTickets, SkipTicket
 from services.assignment.app.ingest_webhook import IngestWebhook
@@ -36,6 +39,7 @@ from services.assignment.app.manage_queues import ManageQueues
 from services.assignment.app.prefer import Prefer
 from services.assignment.app.rehearsal import Rehearse
 from services.assignment.app.restricted import Restricted
+from services.assignment.app.returned import ReturnedTickets
 from services.assignment.app.route import Route
 from services.assignment.app.run_minute_job import RunMinuteJob
 from services.assignment.app.schedules import SyncSchedules
@@ -73,18 +77,21 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
     policy = PolicyClient(parts.channels, parts.tokens)
     restricted = Restricted(store, PrivacyClient(parts.channels, parts.tokens), clock)
     route, write = Route(store, ids, restricted), WriteOutbox(store, zendesk)
+    replicas = Replicas(database, "assignment", ids.new("rep"), lambda: drain.hear(""))
+    drain = Drain(store, route, clock, ids, wake, replicas.owns)
     absences = Absences(store, clock, ids, wake)
     prefer = Prefer(store, zendesk, route, restricted, clock, ids, wake)
+    release = ReleaseAgentTickets(store, clock, ids, wake)
+    returned = ReturnedTickets(store, zendesk, release, clock, wake)
     skills, schedules = SyncSkills(store, zendesk, clock), SyncSchedules(store, zendesk, clock)
     kept = timedelta(days=settings.inputs_days), timedelta(days=settings.status_days)
-    job = RunMinuteJob(store, zendesk, route, prefer, absences, skills, schedules, write, clock, *kept)
+    job = RunMinuteJob(store, zendesk, route, prefer, absences, returned, skills, schedules, write, clock, *kept)
     bell = Bell()
-    release = ReleaseAgentTickets(store, clock, ids, wake)
     use = UseCases(
         sync=SyncAccount(
             store, zendesk, AuthInstallations(parts.channels), policy, sealer, skills, schedules, clock, ids
         ),
-        ingest=IngestWebhook(store, sealer, route, prefer, clock, wake),
+        ingest=IngestWebhook(store, sealer, drain, prefer, clock, wake),
         minute_job=job,
         next=AssignNext(store, route, write, clock, ids),
         absences=absences,
@@ -98,6 +105,7 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
         explain=Explain(store, route, clock),
         why_idle=WhyIdle(store, route, clock),
         rehearse=Rehearse(store, restricted, clock, ids),
+        usage=GetUsage(store, clock),
         store=store,
         pages=parts.pages,
         clock=clock,
@@ -112,10 +120,13 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
     background = [
         ("writer", Writer(store, write, wake).run),
         ("offers", OfferSweeper(store, ExpireOffers(store, route, absences, clock), clock).run),
+        ("replicas", replicas.run),
+        ("drain", drain.run),
+        ("due rounds", Listener(database.url, ROUNDS_CHANNEL, drain.hear).listen),
         ("decisions", Listener(database.url, DECISIONS_CHANNEL, bell.ring).listen),
     ]
     if settings.minute_job:
-        background.append(("minute job", MinuteTicker(store, database, job, ids).run))
+        background.append(("minute job", MinuteTicker(store, database, job, replicas).run))
     return Wiring(add, [ASSIGNMENT, PARTICIPANT], background=background, close=zendesk.close)
 
 
@@ -123,7 +134,7 @@ DEFINITION = ServiceDefinition(
     name="assignment",
     settings_type=AssignmentSettings,
     migrations="services.assignment.migrations",
-    minimum_revision="0018",
+    minimum_revision="0021",
     peers=PEERS,
     build=build,
 )

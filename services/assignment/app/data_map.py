@@ -66,6 +66,9 @@ DATA_MAP = DataMap(
             "when a view was read; of its conditions only statuses and groups are kept",
         ),
         *not_personal("ticket_changes", "account ticket xid at", "which tickets changed"),
+        *not_personal(
+            "usage_days", "account day sequence figures", "figures about five agents or more, by `domain/usage.py`"
+        ),
         *not_personal("view_news", "account ticket updated_at heard_at", "which tickets changed"),
         Column(
             "tickets",

@@ -5,23 +5,28 @@ from __future__ import annotations
 import asyncio
 
 from libs.kernel.clock import Clock
+from libs.kernel.errors import SetlistError
 from libs.kernel.ids import AccountId
-from services.assignment.app.ports import Sealer, Store, Transaction
-from services.assignment.app.prefer import Prefer
-from services.assignment.app.route import Route
+from libs.telemetry.logs import get_logger
+from services.assignment.app.drain import Drain
+from services.assignment.app.ports import Sealer, Store
+from services.assignment.app.prefer import LEASE_SECONDS, Prefer
 from services.assignment.domain.errors import NotSyncedError
 from services.assignment.domain.webhook import read_body, require_fresh, require_signature
+
+RESUMED = 1
+"""How many new tickets that another replica left in the middle a webhook takes up: Zendesk waits for our answer."""
 
 
 class IngestWebhook:
     """Takes webhooks. Decisions are written to Zendesk by the writer, not here: Zendesk waits for our answer."""
 
     def __init__(
-        self, store: Store, sealer: Sealer, route: Route, prefer: Prefer, clock: Clock, wake: asyncio.Event
+        self, store: Store, sealer: Sealer, drain: Drain, prefer: Prefer, clock: Clock, wake: asyncio.Event
     ) -> None:
         self._store = store
         self._sealer = sealer
-        self._route = route
+        self._drain = drain
         self._prefer = prefer
         self._clock = clock
         self._wake = wake
@@ -41,35 +46,44 @@ class IngestWebhook:
         now = self._clock.now()
         require_fresh(timestamp, now)
         facts = read_body(body)
-        decision = ""
-        await self._route.prepare(account)
+        decision: str | None = ""
         async with self._store.transaction(account) as tx:
             # First of all: a round that has the lock wants the ticket's row next.
             await tx.decisions.lock()
-            if not await tx.tickets.take_invocation(invocation, now):
-                return True, ""
-            fresh = await tx.tickets.one(facts.id) is None
-            await tx.tickets.store([facts])
-            preferring = fresh and self._prefer.wanted(await tx.directory.account())
-            if not preferring:
-                decision = await self._by_queue(tx, facts.id, invocation)
+            repeat = not await tx.tickets.take_invocation(invocation, now)
+            wanted = self._prefer.wanted(await tx.directory.account())
+            fresh = [] if repeat else await self._prefer.store(tx, [facts], lease_seconds=LEASE_SECONDS)
+            await tx.views.heard([facts], now)
+        # Zendesk repeats a webhook whose taker died: what he left undone goes on.
+        preferring = fresh or (repeat and wanted and await self._prefer.taken(account, facts.id))
         if preferring:
-            # It may ask Zendesk, so the lock is not held; a death here leaves the ticket to the minute job.
+            # It may ask Zendesk, so the lock is not held.
             decision = await self._prefer(account, facts.id, f"webhook/{invocation}")
-            if not decision:
-                async with self._store.transaction(account) as tx:
-                    await tx.decisions.lock()
-                    decision = await self._by_queue(tx, facts.id, invocation)
+        if decision == "" and (preferring or not repeat):
+            decision = await self._by_queue(account, facts.id, invocation)
+        if wanted and not repeat:
+            await self._prefer.resume(account, RESUMED)
         if decision:
             self._wake.set()
-        return False, decision
+        return repeat, decision or ""
 
-    async def _by_queue(self, tx: Transaction, ticket: int, invocation: str) -> str:
-        queue = await tx.tickets.holder(ticket, self._clock.now())
+    async def _by_queue(self, account: AccountId, ticket: int, invocation: str) -> str:
+        """Let the queues be gone through, if one of groups holds the ticket; return its decision.
+
+        The ticket is kept by now. So what fails here fails nobody: the store has told the replica to which the
+        account belongs that there is something to do, and then there is the minute job.
+        """
+        if not self._drain.owns(account):
+            return ""
+        async with self._store.transaction(account) as tx:
+            queue = await tx.tickets.holder(ticket, self._clock.now())
         if queue is None or queue.kind != "trigger":
             return ""
-        routed = await self._route.within(tx, queue, f"webhook/{invocation}", self._clock.now())
-        return next((i for i, d in routed.news if d.ticket == ticket), "")
+        try:
+            return (await self._drain(account, f"webhook/{invocation}")).get(ticket, "")
+        except SetlistError as error:
+            get_logger().warning("a webhook's ticket was not decided", account=account, why=error.reason)
+            return ""
 
     async def _secret(self, account: AccountId) -> str:
         async with self._store.transaction(account) as tx:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,23 +11,34 @@ from typing import Protocol
 from libs.db.requests import Requests
 from libs.kernel.ids import AccountId
 from libs.zendesk.client import ZendeskClient
+from services.assignment.app.rotations import Rotations
 from services.assignment.app.rows import AgentRow
+from services.assignment.app.status_history import Statuses
 from services.assignment.app.tables import (
     Capacities,
     Decisions,
     Directory,
     Offers,
     Outbox,
+    Preferences,
+    RateLimits,
+    Returns,
     Schedules,
     Skills,
     Tickets,
 )
+from services.assignment.app.usage import Usage
+from services.assignment.app.views import Views
 from services.assignment.domain.model import Restrictions
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One transaction on one account's rows."""
+    """One transaction on one account's rows.
+
+    Attributes:
+        undone: a block after which nothing is left of what was done in it. The lock is taken before it, or lost with it.
+    """
 
     directory: Directory
     tickets: Tickets
@@ -36,15 +47,29 @@ class Transaction:
     skills: Skills
     schedules: Schedules
     capacities: Capacities
+    rate_limits: RateLimits
+    rotations: Rotations
+    preferences: Preferences
+    returns: Returns
+    statuses: Statuses
+    views: Views
+    usage: Usage
     outbox: Outbox
     requests: Requests
+    undone: Callable[[], AbstractAsyncContextManager[None]]
 
 
 class Store(Protocol):
     """Assignment's own data."""
 
-    def transaction(self, account: AccountId) -> AbstractAsyncContextManager[Transaction]:
-        """Open a transaction: a clean exit commits, an exception rolls back."""
+    def transaction(
+        self, account: AccountId, *, dry: bool = False
+    ) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction: a clean exit commits, an exception rolls back.
+
+        Args:
+            dry: a clean exit rolls back too: nothing is kept, and nobody is told (facts: §7.2).
+        """
         ...
 
     async def accounts(self) -> list[AccountId]:

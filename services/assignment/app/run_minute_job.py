@@ -13,10 +13,12 @@ from libs.zendesk.exports import Checkpoint
 from services.assignment.app.absences import Absences
 from services.assignment.app.answer_offer import ExpireOffers
 from services.assignment.app.copies import facts_of
+from services.assignment.app.count_usage import CountUsage
 from services.assignment.app.ports import Store, Zendesk
 from services.assignment.app.prefer import Prefer
 from services.assignment.app.read_slas import ReadSlas
 from services.assignment.app.read_views import ReadViews
+from services.assignment.app.returned import ReturnedTickets
 from services.assignment.app.route import Route
 from services.assignment.app.rows import Account
 from services.assignment.app.schedules import SyncSchedules
@@ -61,6 +63,7 @@ class RunMinuteJob:
         route: Route,
         prefer: Prefer,
         absences: Absences,
+        returned: ReturnedTickets,
         skills: SyncSkills,
         schedules: SyncSchedules,
         write: WriteOutbox,
@@ -73,6 +76,7 @@ class RunMinuteJob:
         self._route = route
         self._prefer = prefer
         self._absences = absences
+        self._returned = returned
         self._skills = skills
         self._schedules = schedules
         self._write = write
@@ -81,6 +85,7 @@ class RunMinuteJob:
         self._records_kept = records_kept
         self._read_slas = ReadSlas(store, zendesk, clock)
         self._read_views = ReadViews(store, zendesk, prefer, clock)
+        self._count_usage = CountUsage(store, clock)
         self._expire = ExpireOffers(store, route, absences, clock)
 
     async def __call__(self, account: AccountId, *, catch_up: bool, wait_for_writes: bool) -> JobDone:
@@ -100,6 +105,7 @@ class RunMinuteJob:
         await self._absences.sweep(account)
         await self._expire(account)
         busy |= bool(await self._read_views(account, queues))
+        await self._returned(account)
         await self._prefer.resume(account)
         now = self._clock.now()  # one instant for the whole run: batch sizes count by run
         for queue in queues:
@@ -119,6 +125,7 @@ class RunMinuteJob:
             await tx.statuses.forget(now - self._records_kept, AT_ONCE)
             await tx.skills.forget_ended(AT_ONCE)
             done.waiting = await tx.tickets.waiting()
+        await self._count_usage(account)
         if catch_up:
             await self._measure(account, at_rest=not busy and not done.assignments)
         return done

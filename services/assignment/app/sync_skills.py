@@ -15,6 +15,8 @@ from services.assignment.app.rows import SkillLink
 
 TICKETS_SINCE = timedelta(days=14)
 """How old a change of a ticket that we do not know may be: the vendor's first sync covers as much (facts: §2.3)."""
+REST = timedelta(seconds=100)
+"""How old the skills may be while nothing else happens in an account: they are followed every second minute then."""
 BATCH = 100
 """Agents whose skills one call returns."""
 
@@ -26,6 +28,7 @@ class SyncSkills:
         self._store = store
         self._clock = clock
         self._zendesk = zendesk
+        self._followed: dict[AccountId, datetime] = {}
 
     async def whole(self, account: AccountId) -> None:
         """Copy every skill and who has it, then the changes since the last time; levels stay."""
@@ -46,6 +49,13 @@ class SyncSkills:
             await tx.decisions.lock()
             await tx.skills.put_known(titles)
             await tx.skills.replace_agents(held)
+
+    async def when_due(self, account: AccountId, *, busy: bool) -> None:
+        """Follow the stream, less often while the account is at rest."""
+        now, last = self._clock.now(), self._followed.get(account)
+        if busy or last is None or now - last >= REST:
+            await self.changes(account)
+            self._followed[account] = now
 
     async def changes(self, account: AccountId, client: ZendeskClient | None = None) -> int:
         """Follow the stream to its end; return how many changes it told.

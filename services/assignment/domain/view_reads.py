@@ -32,7 +32,7 @@ class ViewRead:
         read_at: when its tickets were asked for last.
         checked_at: when its conditions were.
         swept_until: until when no view is read in between, because this one was.
-        gone: Zendesk does not know it any more.
+        gone: Zendesk does not know it any more, or does not let us see it.
     """
 
     view: int

@@ -19,13 +19,17 @@ from services.assignment.adapters.memory.suite import MemoryInstallations, Memor
 from services.assignment.app.absences import Absences
 from services.assignment.app.answer_offer import AnswerOffer, ExpireOffers
 from services.assignment.app.assign_next import AssignNext
+from services.assignment.app.drain import Drain
+from services.assignment.app.count_usage import GetUsage
 from services.assignment.app.explain import Explain
 from services.assignment.app.give_back import ReleaseAgentTickets, SkipTicket
 from services.assignment.app.ingest_webhook import IngestWebhook
 from services.assignment.app.manage_queues import ManageQueues
 from services.assignment.app.ports import Store, Zendesk
 from services.assignment.app.prefer import Prefer
+from services.assignment.app.rehearsal import Rehearse
 from services.assignment.app.restricted import Restricted
+from services.assignment.app.returned import ReturnedTickets
 from services.assignment.app.route import Route
 from services.assignment.app.rows import DecisionRow, QueueRow, TicketRow
 from services.assignment.app.run_minute_job import JobDone, RunMinuteJob
@@ -35,6 +39,7 @@ from services.assignment.app.sync_account import SyncAccount
 from services.assignment.app.sync_skills import SyncSkills
 from services.assignment.app.update_agent_settings import UpdateAgentSettings
 from services.assignment.app.watch import Bell, Watch
+from services.assignment.app.why_idle import WhyIdle
 from services.assignment.app.write_outbox import WriteOutbox
 from services.assignment.tests.zendesk import SECRET, LocalZendesk
 
@@ -64,6 +69,8 @@ class House:
         self.restricted = Restricted(store, self.privacy, clock)
         self.route, self.write = Route(store, ids, self.restricted), WriteOutbox(store, reach)
         self.absences = Absences(store, clock, ids, self.wake)
+        self.release = ReleaseAgentTickets(store, clock, ids, self.wake)
+        self.returned = ReturnedTickets(store, reach, self.release, clock, self.wake)
         self.prefer = Prefer(store, reach, self.route, self.restricted, clock, ids, self.wake)
         self.skills = SyncSkills(store, reach, clock)
         self.schedules = SyncSchedules(store, reach, clock)
@@ -78,13 +85,15 @@ class House:
             clock,
             ids,
         )
-        self.ingest = IngestWebhook(store, self.sealer, self.route, self.prefer, clock, self.wake)
+        self.drain = Drain(store, self.route, clock, ids, self.wake)
+        self.ingest = IngestWebhook(store, self.sealer, self.drain, self.prefer, clock, self.wake)
         self.job = RunMinuteJob(
             store,
             reach,
             self.route,
             self.prefer,
             self.absences,
+            self.returned,
             self.skills,
             self.schedules,
             self.write,
@@ -94,12 +103,14 @@ class House:
         self.settings = UpdateAgentSettings(store, reach, self.policy)
         self.exceptions = ShiftExceptions(store, self.policy)
         self.queues = ManageQueues(store, clock)
+        self.usage = GetUsage(store, clock)
         self.explain = Explain(store, self.route, clock)
+        self.why_idle = WhyIdle(store, self.route, clock)
+        self.rehearse = Rehearse(store, self.restricted, clock, ids)
         self.bell = bell or Bell()
         self.watch = Watch(store, self.bell)
         self.answer = AnswerOffer(store, self.route, clock, self.wake)
         self.expire = ExpireOffers(store, self.route, self.absences, clock)
-        self.release = ReleaseAgentTickets(store, clock, ids, self.wake)
         self.skip = SkipTicket(store, reach, self.route, self.release, clock, self.wake)
         self._invocations = 0
 

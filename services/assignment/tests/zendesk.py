@@ -67,12 +67,16 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
         self.memberships: set[tuple[int, int]] = set()
         self.tickets: dict[int, Json] = {}
         self.views: dict[int, Callable[[Json], bool]] = {}
+        self.view_conditions: dict[int, Json] = {}
         self.fields: dict[str, list[Json]] = {"user_fields": [], "ticket_fields": []}
         self.webhooks: list[Json] = []
         self.triggers: list[Json] = []
         self.faults: list[Fault] = []
         self.calls: list[str] = []
         self.writes: list[tuple[int, int]] = []
+        self.updates: list[Json] = []
+        self.comments: dict[int, list[Json]] = {}
+        self.deleted: dict[int, Json] = {}
         self.skills = ["de", "fr"]
         self.agent_skills: set[tuple[int, str]] = set()
         self.skill_log: list[Json] = []
@@ -119,6 +123,18 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
         """Change a ticket as a person in Zendesk would."""
         self.tickets[ticket_id] |= {**values, "updated_at": self.stamp()}
 
+    def conditions(self, view: int) -> Json:
+        """Return what a view's conditions are; unless a test says so they ask about fields that are not kept."""
+        unsolved = {"field": "status", "operator": "less_than", "value": "solved"}
+        return {"all": [unsolved], "any": [], **self.view_conditions.get(view, {})}
+
+    def delete(self, ticket_id: int) -> None:
+        """Delete a ticket as a person would: only the export still tells of it."""
+        self.deleted[ticket_id] = self.tickets.pop(ticket_id) | {
+            "status": "deleted",
+            "updated_at": self.stamp(),
+        }
+
     def fault(self, route: str, **values: Any) -> None:
         """Let the next request of a route go wrong."""
         self.faults.append(Fault(route, **values))
@@ -138,11 +154,13 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
         """Return the present instant, in whole seconds, in Zendesk's spelling."""
         return self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    async def of(self, account: AccountId) -> ZendeskClient:
+    async def of(
+        self, account: AccountId, transport: httpx2.AsyncBaseTransport | None = None
+    ) -> ZendeskClient:
         """Implements the port `Zendesk`; `down` stands for an auth or a Zendesk that does not answer."""
         if self.down:
             raise DependencyUnavailableError("out of reach")
-        http = httpx2.AsyncClient(transport=self)
+        http = httpx2.AsyncClient(transport=transport or self)
         budget = Budget(clock=self.waits)
         return ZendeskClient(
             "http://acme.zendesk.com", StaticToken("t"), http, self.clock, budget, sleep=self._sleep
@@ -195,6 +213,12 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
                 return {"groups": [{"id": g, "name": f"Group {g}"} for g in {m[1] for m in self.memberships}]}
             case "GET", "views":
                 return {"views": [{"id": v, "title": f"View {v}", "active": True} for v in self.views]}
+            case "GET", "views", "show_many":
+                wanted = [int(v) for v in query["ids"].split(",")]
+                shown = [v for v in wanted if v in self.views]
+                return {
+                    "views": [{"id": v, "title": f"View {v}", "conditions": self.conditions(v)} for v in shown]
+                }
             case "GET", "views", view, "tickets":
                 if int(view) not in self.views:
                     raise RefusalError(404, "RecordNotFound")
@@ -348,7 +372,8 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
             raise RefusalError(404, "RecordNotFound")
         if change.get("safe_update") and change["updated_stamp"] < ticket["updated_at"]:
             raise RefusalError(409, "UpdateConflict")
-        assignee, group = change.get("assignee_id"), change.get("group_id", ticket["group_id"])
+        assignee = change.get("assignee_id", ticket["assignee_id"])
+        group = change.get("group_id", ticket["group_id"])
         agent = self.users.get(assignee or 0)
         if assignee and (agent is None or agent["suspended"] or (assignee, group) not in self.memberships):
             raise RefusalError(422, "RecordInvalid")
@@ -364,7 +389,10 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
             "tags": sorted({*ticket.get("tags", ()), *change.get("additional_tags", ())}),
             "custom_fields": [{"id": k, "value": v} for k, v in values.items()],
         }
+        if "comment" in change:
+            self.comments.setdefault(ticket_id, []).append(change["comment"])
         self.writes.append((ticket_id, assignee or 0))
+        self.updates.append(change)
         return ticket
 
     def _export(self, query: dict[str, str]) -> Json:
@@ -375,7 +403,7 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
         else:
             after = (datetime.fromtimestamp(int(query["start_time"]), self.clock.now().tzinfo), 0)
         now = self.clock.now()
-        rows = sorted(self.tickets.values(), key=_position)
+        rows = sorted([*self.tickets.values(), *self.deleted.values()], key=_position)
         rows = [t for t in rows if _position(t) > after and (now - _position(t)[0]).total_seconds() > 60]
         last = _position(rows[-1]) if rows else after
         return {"tickets": rows, "after_cursor": f"{last[0].isoformat()}|{last[1]}", "end_of_stream": True}

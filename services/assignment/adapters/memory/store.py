@@ -15,10 +15,17 @@ from services.assignment.adapters.memory.decisions import MemoryDecisions
 from services.assignment.adapters.memory.directory import MemoryDirectory
 from services.assignment.adapters.memory.offers import MemoryOffers
 from services.assignment.adapters.memory.outbox import MemoryOutbox
+from services.assignment.adapters.memory.preferences import MemoryPreferences
+from services.assignment.adapters.memory.rate_limits import MemoryRateLimits
+from services.assignment.adapters.memory.returns import MemoryReturns
+from services.assignment.adapters.memory.rotations import MemoryRotations
 from services.assignment.adapters.memory.schedules import MemorySchedules
 from services.assignment.adapters.memory.skills import MemorySkills
+from services.assignment.adapters.memory.statuses import MemoryStatuses
 from services.assignment.adapters.memory.tables import Tables
 from services.assignment.adapters.memory.tickets import MemoryTickets
+from services.assignment.adapters.memory.usage import MemoryUsage
+from services.assignment.adapters.memory.views import MemoryViews
 from services.assignment.app.ports import Transaction
 
 
@@ -40,11 +47,13 @@ class MemoryStore:
         self._tables: dict[AccountId, Tables] = {}
         self._turns: dict[AccountId, asyncio.Lock] = {}
 
-    def transaction(self, account: AccountId) -> AbstractAsyncContextManager[Transaction]:
-        return self._transaction(account)
+    def transaction(
+        self, account: AccountId, *, dry: bool = False
+    ) -> AbstractAsyncContextManager[Transaction]:
+        return self._transaction(account, dry)
 
     @asynccontextmanager
-    async def _transaction(self, account: AccountId) -> AsyncIterator[Transaction]:
+    async def _transaction(self, account: AccountId, dry: bool) -> AsyncIterator[Transaction]:
         async with self._turns.setdefault(account, asyncio.Lock()):
             before = self._tables.get(account, Tables(self._clock))
             work = before.copy()
@@ -56,9 +65,19 @@ class MemoryStore:
                 MemorySkills(work),
                 MemorySchedules(work),
                 MemoryCapacities(work),
+                MemoryRateLimits(work),
+                MemoryRotations(work),
+                MemoryPreferences(work),
+                MemoryReturns(work),
+                MemoryStatuses(work),
+                MemoryViews(work),
+                MemoryUsage(work),
                 MemoryOutbox(work),
                 MemoryRequests(work.requests),
+                work.undone,
             )
+            if dry:
+                return
             self._tables[account] = work
             if len(work.decisions) > len(before.decisions):
                 self._heard(account)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from libs.db.requests import Remembered
 from services.assignment.app.rows import (
+    PREFERRING,
     Account,
     AgentRow,
     DecisionRow,
@@ -20,7 +22,12 @@ from services.assignment.app.rows import (
     Write,
     next_queue,
 )
+from services.assignment.app.status_history import IdleRule, StatusRecord
 from services.assignment.domain.hours import Schedule
+from services.assignment.domain.limits import Limit
+from services.assignment.domain.shifts import ShiftException
+from services.assignment.domain.usage import UsageDay
+from services.assignment.domain.view_reads import ViewRead
 
 ROUTABLE = ("new", "open")
 
@@ -33,6 +40,9 @@ class KeptTicket:
     outcome: str = ""
     dedicated: int | None = None
     entered_at: datetime | None = None
+    last_agent: int | None = None
+    last_agent_at: datetime | None = None
+    returned_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +91,33 @@ class Tables:
     queues: dict[str, QueueRow] = field(default_factory=dict)
     views: set[int] = field(default_factory=set)
     view_tickets: dict[int, frozenset[int]] = field(default_factory=dict)
+    usage: dict[date, tuple[UsageDay, int]] = field(default_factory=dict)
+    view_reads: dict[int, ViewRead] = field(default_factory=dict)
+    view_news: dict[int, tuple[datetime, datetime]] = field(default_factory=dict)
     tickets: dict[int, KeptTicket] = field(default_factory=dict)
     slas: dict[int, tuple[datetime, datetime | None]] = field(default_factory=dict)
     group_turns: dict[int, int] = field(default_factory=dict)
     schedules: dict[int, Schedule] = field(default_factory=dict)
     capacities: dict[int, int] = field(default_factory=dict)
+    rate_limits: dict[int, Limit] = field(default_factory=dict)
     shifts: dict[int, int] = field(default_factory=dict)
+    exceptions: set[ShiftException] = field(default_factory=set)
     invocations: dict[str, datetime] = field(default_factory=dict)
     assignments: dict[str, KeptAssignment] = field(default_factory=dict)
     decisions: dict[str, DecisionRow] = field(default_factory=dict)
     inputs: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    preferring: dict[int, tuple[datetime, float]] = field(default_factory=dict)
     rotation: dict[tuple[str, int], int] = field(default_factory=dict)
+    stretches: dict[str, str] = field(default_factory=dict)
     outbox: dict[str, KeptWrite] = field(default_factory=dict)
     dedicated_rules: list[DedicatedRow] = field(default_factory=list)
     skills: dict[str, SkillRow] = field(default_factory=dict)
     agent_skills: dict[tuple[int, str], int] = field(default_factory=dict)
     ticket_skills: set[tuple[int, str]] = field(default_factory=set)
     skill_cursor: str = ""
+    status_records: dict[int, StatusRecord] = field(default_factory=dict)
+    last_status_record: int = 0
+    idle_rules: dict[int, IdleRule] = field(default_factory=dict)
     offers: dict[str, OfferRow] = field(default_factory=dict)
     declines: dict[tuple[int, int], KeptDecline] = field(default_factory=dict)
     requests: dict[tuple[str, str], Remembered] = field(default_factory=dict)
@@ -110,6 +130,20 @@ class Tables:
             if isinstance(value, dict | set):
                 setattr(work, one.name, value.copy())
         return work
+
+    @asynccontextmanager
+    async def undone(self) -> AsyncIterator[None]:
+        """Undo at the end of the block what is done in it."""
+        before = self.copy()
+        try:
+            yield
+        finally:
+            requests = self.requests  # the one table that is handed out as it is
+            for one in fields(self):
+                setattr(self, one.name, getattr(before, one.name))
+            requests.clear()
+            requests.update(before.requests)
+            self.requests = requests
 
     def pending(self, ticket: int, kinds: Collection[str] = ("assign", "release")) -> bool:
         """Tell whether a change of ours, of one of these kinds, is on its way to a ticket."""
@@ -132,10 +166,13 @@ class Tables:
 
     def holds(self, queue: QueueRow, ticket: int, at: datetime) -> bool:
         """Tell whether a waiting ticket belongs to a queue: the first active one that has it, or the one that
-        took it over from there because it waited too long.
+        took it over from there because it waited too long; none as long as its preference is to be found.
         """
         kept = self.tickets.get(ticket)
         if kept is None or kept.row.routing != "waiting":
+            return False
+        marked = self.preferring.get(ticket)
+        if marked is not None and at < marked[0] + PREFERRING:
             return False
         queues = sorted(({**self.queues, queue.id: queue}).values(), key=lambda q: (q.position, q.id))
         for first in queues:

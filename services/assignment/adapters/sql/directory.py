@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.kernel.ids import AccountId
+from services.assignment.adapters.sql.statuses import SqlStatuses
 from services.assignment.app.options import AccountOptions, QueueOptions, plain, typed
 from services.assignment.app.rows import Account, AgentRow, DedicatedRow, QueueRow
 from services.assignment.domain.model import Restrictions
@@ -29,6 +30,23 @@ FROM agents a LEFT JOIN (
 ) o ON o.assignee_id = a.user_id
 WHERE a.account = :account
 """
+
+_GIVEN = """
+unnest(CAST(:users AS bigint[]), CAST(:statuses AS text[]), CAST(:absences AS text[])) AS t(user_id, status, absence)
+"""
+_CHANGES = """
+a.account = :account AND a.user_id = t.user_id AND (a.status, a.absence) <> (t.status, t.absence)
+"""
+_CHANGING = f"""
+SELECT a.user_id, a.status <> t.status AS ends FROM agents a, {_GIVEN}
+WHERE {_CHANGES} ORDER BY a.user_id FOR UPDATE OF a
+"""  # noqa: S608 - constants
+_CHANGE = f"""
+UPDATE agents a SET status = t.status, absence = t.absence, version = version + 1,
+    status_at = CASE WHEN a.status = t.status THEN a.status_at ELSE :at END,
+    status_updater_id = CASE WHEN a.status = t.status THEN a.status_updater_id ELSE CAST(:updater AS bigint) END
+FROM {_GIVEN} WHERE {_CHANGES}
+"""  # noqa: S608 - constants
 
 
 def _agent(row: Row[Any]) -> AgentRow:
@@ -52,6 +70,7 @@ def _agent(row: Row[Any]) -> AgentRow:
         open_count=row.open_count,
         absence=row.absence,
         active_at=row.active_at,
+        status_updater_id=row.status_updater_id,
     )
 
 
@@ -128,10 +147,17 @@ class SqlDirectory:
         return bool(done.rowcount)
 
     async def agents(
-        self, *, after: int = 0, limit: int = 1_000_000, inactive: bool = False
+        self,
+        *,
+        after: int = 0,
+        limit: int = 1_000_000,
+        inactive: bool = False,
+        only: Collection[int] | None = None,
     ) -> list[AgentRow]:
+        these = "" if only is None else "AND a.user_id = ANY(:only) "
         rows = await self._run(
-            _AGENTS + "AND a.user_id > :after AND (a.active OR :inactive) ORDER BY a.user_id LIMIT :limit",
+            _AGENTS + these + "AND a.user_id > :after AND (a.active OR :inactive) ORDER BY a.user_id LIMIT :limit",
+            **({} if only is None else {"only": sorted(only)}),
             after=after,
             limit=limit,
             inactive=inactive,
@@ -229,20 +255,22 @@ class SqlDirectory:
         return await self.agent(user_id)
 
     async def set_statuses(
-        self, statuses: Mapping[int, str], at: datetime, absences: Mapping[int, str] | None = None
+        self,
+        statuses: Mapping[int, str],
+        at: datetime,
+        absences: Mapping[int, str] | None = None,
+        updater: int | None = None,
     ) -> int:
         why = absences or {}
-        changed = await self._run(
-            "UPDATE agents a SET status = t.status, status_at = :at, absence = t.absence, version = version + 1 "
-            "FROM unnest(CAST(:users AS bigint[]), CAST(:statuses AS text[]), CAST(:absences AS text[])) "
-            "AS t(user_id, status, absence) WHERE a.account = :account AND a.user_id = t.user_id "
-            "AND (a.status, a.absence) <> (t.status, t.absence) RETURNING a.user_id",
-            absences=[why.get(user, "") for user in statuses],
-            users=list(statuses),
-            statuses=list(statuses.values()),
-            at=at,
-        )
-        return len(changed.all())
+        given = {
+            "absences": [why.get(user, "") for user in statuses],
+            "users": list(statuses),
+            "statuses": list(statuses.values()),
+        }
+        changing = (await self._run(_CHANGING, **given)).all()
+        await SqlStatuses(self._connection, self._account).keep([r.user_id for r in changing if r.ends], at)
+        await self._run(_CHANGE, **given, at=at, updater=updater)
+        return len(changing)
 
     async def put_activity(self, user_id: int, at: datetime) -> bool:
         done = await self._run(
@@ -346,7 +374,12 @@ class SqlDirectory:
         )
 
     async def put_view_tickets(self, view: int, tickets: Sequence[int]) -> None:
-        await self._run("DELETE FROM view_tickets WHERE account = :account AND view = :view", view=view)
+        # What stays is not touched: a view may hold very many, and few of them change.
+        await self._run(
+            "DELETE FROM view_tickets WHERE account = :account AND view = :view AND NOT (ticket = ANY(:tickets))",
+            view=view,
+            tickets=sorted(tickets),
+        )
         await self._run(
             "INSERT INTO view_tickets (account, view, ticket) SELECT :account, :view, t "
             "FROM unnest(CAST(:tickets AS bigint[])) AS t ON CONFLICT DO NOTHING",

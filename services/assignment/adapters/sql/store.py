@@ -26,6 +26,7 @@ from services.assignment.adapters.sql.schedules import SqlSchedules
 from services.assignment.adapters.sql.skills import SqlSkills
 from services.assignment.adapters.sql.statuses import SqlStatuses
 from services.assignment.adapters.sql.tickets import SqlTickets
+from services.assignment.adapters.sql.usage import SqlUsage
 from services.assignment.adapters.sql.views import SqlViews
 from services.assignment.adapters.sql.waiting import Boards
 from services.assignment.app.ports import Transaction
@@ -58,7 +59,8 @@ class SqlStore:
             yield Transaction(
                 SqlDirectory(connection, account),
                 SqlTickets(connection, account),
-                SqlDecisions(connection, account, self._boards),
+                # What a dry transaction sees is nobody's: it neither reads the copies nor fills them.
+                SqlDecisions(connection, account, None if dry else self._boards),
                 SqlOffers(connection, account),
                 SqlSkills(connection, account),
                 SqlSchedules(connection, account),
@@ -69,6 +71,7 @@ class SqlStore:
                 SqlReturns(connection, account),
                 SqlStatuses(connection, account),
                 SqlViews(connection, account),
+                SqlUsage(connection, account),
                 SqlOutbox(connection, account),
                 SqlRequests(connection),
                 partial(_undone, connection),

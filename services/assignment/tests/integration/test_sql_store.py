@@ -4,11 +4,16 @@ import pytest
 
 from services.assignment.tests.decisions_conformance import DecisionsConformance
 from services.assignment.tests.directory_conformance import DirectoryConformance
+from services.assignment.tests.dry_conformance import DryConformance
 from services.assignment.tests.offers_conformance import OffersConformance
 from services.assignment.tests.outbox_conformance import OutboxConformance
+from services.assignment.tests.rotations_conformance import RotationsConformance
 from services.assignment.tests.rules_conformance import RulesConformance
+from services.assignment.tests.statuses_conformance import StatusesConformance
 from services.assignment.tests.store_conformance import StoreConformance
 from services.assignment.tests.tickets_conformance import TicketsConformance
+from services.assignment.tests.usage_conformance import UsageConformance
+from services.assignment.tests.views_conformance import ViewsConformance
 
 pytestmark = pytest.mark.integration
 
@@ -21,5 +26,10 @@ class TestSqlStore(
     OutboxConformance,
     OffersConformance,
     RulesConformance,
+    RotationsConformance,
+    ViewsConformance,
+    UsageConformance,
+    StatusesConformance,
+    DryConformance,
 ):
     """The suite, on PostgreSQL."""

@@ -1,0 +1,120 @@
+"""How many calls an account costs, counted by the Zendesk simulator over virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from libs.kernel.ids import CountingIds
+from libs.zendesk.tests.simulated import AGENT, BILLING, REQUESTER, SUPPORT, Zendesk, simulated
+from services.assignment.adapters.memory.store import MemoryStore
+from services.assignment.tests.house import ACCOUNT, House
+from tests.contract.test_assignment_at_zendesk import AtSimulator, made, use
+
+QUEUES, MINUTES = 20, 30
+OTHER = 5
+UNSOLVED = {"field": "status", "operator": "less_than", "value": "solved"}
+NOBODY = {"field": "assignee_id", "operator": "is", "value": ""}
+OLD = {"field": "NEW", "operator": "greater_than", "value": "4"}
+
+
+def view(number: int, *conditions: dict[str, Any]) -> dict[str, Any]:
+    return {"title": f"View {number}", "all": [UNSOLVED, NOBODY, *conditions]}
+
+
+def tagged(number: int) -> dict[str, str]:
+    """A condition on what is not kept here."""
+    return {"field": "current_tags", "operator": "includes", "value": f"t{number}"}
+
+
+STEADY = [view(n, tagged(n)) for n in range(QUEUES)]
+MOVING = [view(n, OLD) for n in range(QUEUES)]
+PEOPLE = [
+    {"id": 1, "role": "admin", "name": "Ada", "groups": [SUPPORT]},
+    {"id": AGENT, "role": "agent", "name": "Bo", "groups": [SUPPORT]},
+    {"id": OTHER, "role": "agent", "name": "Di", "groups": [SUPPORT, BILLING]},
+    {"id": REQUESTER, "role": "end-user", "name": "Cy", "email": "cy@example.com"},
+]
+
+
+@pytest_asyncio.fixture
+async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
+    """A queue for each of the account's views, and no other."""
+    async with simulated(users=PEOPLE, views=request.param, plan="professional") as simulator:
+        house = House(MemoryStore(), AtSimulator(simulator), simulator.clock, CountingIds())
+        await house.sync(ACCOUNT, "")
+        async with house.store.transaction(ACCOUNT) as tx:
+            for queue in await tx.directory.queues():
+                await tx.directory.delete_queue(queue.id)
+        for position, one in enumerate(await (await house.zendesk.of(ACCOUNT)).views.active()):
+            await house.queue(f"q{position:02}", source=one.id, position=position)
+        yield house
+
+
+def simulator_of(house: House) -> Zendesk:
+    assert isinstance(house.zendesk, AtSimulator)
+    return house.zendesk.simulator
+
+
+async def calls(house: House) -> int:
+    """Return how many calls Zendesk was asked so far."""
+    counts = (await simulator_of(house).http.get("/_control/acme/requests")).json()
+    return int(sum(counts.values()))
+
+
+async def minutes(house: House, count: int) -> int:
+    """Let the minute job run so often; return how many calls that took."""
+    before = await calls(house)
+    for _ in range(count):
+        await house.minute(minutes=1)
+    return await calls(house) - before
+
+
+@pytest.mark.parametrize(
+    ("house", "most"),
+    [(STEADY, 2 * MINUTES), (MOVING, 3 * MINUTES)],
+    indirect=["house"],
+    ids=["steady", "moving"],
+)
+async def test_twenty_scheduled_queues_at_rest_cost_less_than_three_calls_a_minute(
+    house: House, most: int
+) -> None:
+    await use(house, skills=True)
+    await made(house, *[{"group_id": SUPPORT, "tags": [f"t{n}"]} for n in range(QUEUES)])
+    await minutes(house, 15)  # every view is read once, and once more until it is sure what is in it
+
+    assert MINUTES <= await minutes(house, MINUTES) < most
+
+
+@pytest.mark.parametrize("house", [STEADY], indirect=True)
+async def test_a_busy_account_routes_every_ticket_that_came_without_a_webhook_within_two_minutes(
+    house: House,
+) -> None:
+    await house.set_status("online", AGENT, OTHER)
+    await minutes(house, 2)
+    waits: dict[int, int] = {}
+    came: dict[int, int] = {}
+    for minute in range(MINUTES):
+        for number in (minute % QUEUES, (7 * minute + 3) % QUEUES):
+            (ticket,) = await made(house, {"group_id": SUPPORT, "tags": [f"t{number}"]})
+            came[ticket] = minute
+        house.clock.advance(timedelta(minutes=1))
+        done = await house.job(ACCOUNT, catch_up=True, wait_for_writes=True)
+        waits |= {ticket: minute + 1 - came[ticket] for ticket, _, _ in done.assignments}
+    await minutes(house, 2)
+
+    shown = await (await house.zendesk.of(ACCOUNT)).tickets.show_many(sorted(came))
+    assert all(t.assignee_id in (AGENT, OTHER) for t in shown)
+    assert max(waits.values()) <= 2
+
+
+@pytest.mark.parametrize("house", [STEADY], indirect=True)
+async def test_tickets_that_do_not_wait_cost_no_read_of_a_view(house: House) -> None:
+    await minutes(house, 2)
+    await made(house, {"group_id": SUPPORT, "assignee_id": AGENT, "status": "open"})
+
+    assert await minutes(house, 3) == 3  # who has an agent waits for nobody
