@@ -10,6 +10,7 @@ from libs.crypto.chain import chain_hash
 from services.assignment.app.chained import chained
 from services.assignment.app.rows import Account, AgentRow, DecisionRow, QueueRow, Round, SkillRow
 from services.assignment.domain.decide import tally
+from services.assignment.domain.limits import limit_of
 from services.assignment.domain.model import Agent, Code, Decision, Model, Need, Outcome, Plan, Queue
 
 DAILY_WINDOW = timedelta(hours=12)
@@ -20,6 +21,7 @@ _LIGHT = 1
 
 def rules(queue: QueueRow, *, pull: bool = False) -> Queue:
     """Return a queue as the decision sees it."""
+    pace = limit_of(queue.options.rate_limit)
     return Queue(
         id=queue.id,
         model=Model(queue.model),
@@ -33,7 +35,10 @@ def rules(queue: QueueRow, *, pull: bool = False) -> Queue:
         ageing_seconds=queue.options.ageing_seconds,
         weights=queue.options.weights,
         work=queue.options.work_units,
+        interruptible=queue.options.interruptible,
         open_limit=queue.options.open_limit,
+        rate_limit=pace.most if pace else None,
+        rate_minutes=pace.minutes if pace else None,
     )
 
 

@@ -1,8 +1,10 @@
-"""Schedules: copied from Zendesk, asked before a round, refused where nobody could go by them (facts: §5.8)."""
+"""Schedules: copied from Zendesk, asked before a round with the exceptions to them, refused where nobody could go by
+them (facts: §5.8).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,6 +17,7 @@ from services.assignment.app.ports import Store, Transaction, Zendesk
 from services.assignment.app.rows import QueueRow
 from services.assignment.domain.hours import Hours, Schedule, fault, opens_at
 from services.assignment.domain.model import Code, Decision, Outcome, Snapshot
+from services.assignment.domain.shifts import Kind, ShiftException, back_at, off_shift
 
 READ_EVERY = timedelta(hours=1)
 """How old a copy may be, per replica; ours: schedules change by hand, a few times a year."""
@@ -67,38 +70,72 @@ class SyncSchedules:
 async def applied(tx: Transaction, queue: QueueRow, snapshot: Snapshot, as_of: datetime) -> Snapshot:
     """Return a snapshot that says whether the queue is closed and which of its agents are off shift."""
     shifts = await tx.schedules.of_agents()
-    if not snapshot.tickets or (queue.options.schedule is None and not shifts):
+    dated = await tx.schedules.exceptions(after=as_of, until=as_of)
+    if not snapshot.tickets or (queue.options.schedule is None and not shifts and not dated):
         return snapshot
     hours = Hours(as_of, await tx.schedules.all())
     resting = {s: hours.rests(s) for s in {*shifts.values(), queue.options.schedule}}
-    agents = (
-        [replace(a, off_shift=True) if resting[shifts.get(a.id)] else a for a in snapshot.agents]
-        if shifts
-        else snapshot.agents
-    )
+    off = off_shift([agent for agent, schedule in shifts.items() if resting[schedule]], dated, as_of)
+    agents = [replace(a, off_shift=True) if a.id in off else a for a in snapshot.agents]
     closed = resting[queue.options.schedule]
     return replace(snapshot, agents=agents, queue=replace(snapshot.queue, closed=closed))
 
 
 async def notes(tx: Transaction, queue: QueueRow, decision: Decision, as_of: datetime) -> list[str]:
-    """Return when a resting queue opens or a shift begins, or what is wrong with a schedule."""
+    """Return when a resting queue opens or who is off shift comes back, or what is wrong with a schedule."""
     known = await tx.schedules.all()
     if decision.outcome is Outcome.QUEUE_CLOSED and queue.options.schedule is not None:
         return _coming("the queue opens", [queue.options.schedule], known, as_of)
+    off = sorted(agent for agent, code in decision.codes.items() if code is Code.OFF_SHIFT)
+    if not off:
+        return []
     shifts = await tx.schedules.of_agents()
-    off = {shifts[a] for a, code in decision.codes.items() if code is Code.OFF_SHIFT and a in shifts}
-    return _coming("the next shift begins", sorted(off), known, as_of)
+    dated: dict[int, list[ShiftException]] = {}
+    for one in await tx.schedules.exceptions(after=as_of, agents=off):
+        dated.setdefault(one.agent, []).append(one)
+    asked = sorted({shifts[a] for a in off if a in shifts})
+    backs = [
+        (back, agent)
+        for agent, mine in dated.items()
+        if (back := _back(mine, known, shifts.get(agent), as_of)) is not None
+    ]
+    plain = sorted({shifts[a] for a in off if a in shifts and a not in dated})
+    begins = [at for i in plain if i in known and (at := opens_at(known[i], as_of)) is not None]
+    away = {a for a, mine in dated.items() if any(m.covers(as_of) and m.kind is Kind.LEAVE for m in mine)}
+    begins += [at for at, agent in backs if agent not in away]
+    found = [f"the next shift begins at {min(begins):%Y-%m-%d %H:%M} UTC"] if begins else []
+    for at, agent in sorted(back for back in backs if back[1] in away)[:1]:
+        found.append(f"agent `{agent}` is on leave, and back on shift at {at:%Y-%m-%d %H:%M} UTC")
+    return found + _faults(asked, known) or _never(asked, known)
 
 
-def _coming(what: str, asked: Iterable[int], known: Mapping[int, Schedule], as_of: datetime) -> list[str]:
-    faults = [wrong for i in asked if (wrong := fault(known.get(i), i))]
+def _back(
+    mine: Sequence[ShiftException], known: Mapping[int, Schedule], schedule_id: int | None, as_of: datetime
+) -> datetime | None:
+    schedule = known.get(schedule_id) if schedule_id is not None else None
+    return back_at(
+        mine,
+        as_of,
+        rests=lambda at: Hours(at, known).rests(schedule_id),
+        opens=lambda at: opens_at(schedule, at) if schedule is not None else None,
+    )
+
+
+def _coming(what: str, asked: Collection[int], known: Mapping[int, Schedule], as_of: datetime) -> list[str]:
     openings = [at for i in asked if i in known and (at := opens_at(known[i], as_of)) is not None]
     if openings:
-        return [f"{what} at {min(openings):%Y-%m-%d %H:%M} UTC", *faults]
-    never = [
+        return [f"{what} at {min(openings):%Y-%m-%d %H:%M} UTC", *_faults(asked, known)]
+    return _faults(asked, known) or _never(asked, known)
+
+
+def _faults(asked: Collection[int], known: Mapping[int, Schedule]) -> list[str]:
+    return [wrong for i in asked if (wrong := fault(known.get(i), i))]
+
+
+def _never(asked: Collection[int], known: Mapping[int, Schedule]) -> list[str]:
+    return [
         f"schedule `{i}` has no hours within a year: give it some in Zendesk" for i in asked if i in known
     ]
-    return faults or never
 
 
 async def require_usable(tx: Transaction, schedule: int | None, field: str) -> None:

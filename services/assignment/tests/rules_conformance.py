@@ -13,7 +13,9 @@ from services.assignment.app.options import QueueOptions
 from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.rows import QueueRow, Work
 from services.assignment.domain.hours import Schedule
+from services.assignment.domain.limits import Limit
 from services.assignment.domain.model import Snapshot
+from services.assignment.domain.shifts import Kind, ShiftException
 from services.assignment.tests.store_conformance import T0, Q, facts, later, round_, seed
 
 BY_SLA = replace(Q, use_sla=True)
@@ -96,6 +98,35 @@ class RulesConformance:
         async with store.transaction(account) as tx:
             assert await tx.schedules.all() == {72: second}
             assert await tx.schedules.of_agents() == {2: 72}
+
+    async def test_exceptions_are_replaced_by_agent_found_by_time_and_forgotten_once_over(
+        self, store: Store, account: AccountId
+    ) -> None:
+        def of(agent: int, start: int, end: int, kind: Kind = Kind.LEAVE) -> ShiftException:
+            return ShiftException(agent, later(start), later(end), kind)
+
+        early, long, extra, other = of(1, 0, 60), of(1, 0, 600), of(1, 30, 60, Kind.OVERTIME), of(2, 90, 120)
+        gone = of(2, 5, 6)
+        async with store.transaction(account) as tx:
+            assert await tx.schedules.exceptions() == []
+            await tx.schedules.put_exceptions(2, [gone])
+            await tx.schedules.put_exceptions(2, [other])
+            await tx.schedules.put_exceptions(1, [extra, long, early, early])
+            await tx.schedules.put_exceptions(3, [])
+        async with store.transaction(account) as tx:
+            assert await tx.schedules.exceptions() == [early, long, extra, other]
+            assert await tx.schedules.exceptions(agents=[2, 3]) == [other]
+            assert await tx.schedules.exceptions(after=later(60)) == [long, other]
+            assert await tx.schedules.exceptions(after=later(59), until=later(29)) == [early, long]
+            assert await tx.schedules.exceptions(after=later(59), until=later(30), agents=[1]) == [
+                early,
+                long,
+                extra,
+            ]
+            assert await tx.schedules.forget_exceptions(later(60), 10) == 0
+            assert await tx.schedules.forget_exceptions(later(61), 1) == 1
+            assert await tx.schedules.forget_exceptions(later(61), 10) == 1
+            assert await tx.schedules.exceptions() == [long, other]
 
     async def test_what_waited_too_long_belongs_to_the_overflow_queue_and_so_on_along_the_chain(
         self, store: Store, account: AccountId
@@ -201,8 +232,60 @@ class RulesConformance:
         async with store.transaction(account) as tx:
             assert await tx.capacities.work("q") == {1: Work(5 + 1 + 3, 1)}
             assert await tx.capacities.work("other") == {1: Work(9, 1)}
+            await tx.directory.put_queue(replace(heavy, options=replace(heavy.options, interruptible=True)))
+            assert await tx.capacities.work("q") == {1: Work(5 + 1 + 3, 1, 5)}
+            await tx.directory.put_queue(
+                replace(offering, options=replace(offering.options, interruptible=True))
+            )
+            assert await tx.capacities.work("q") == {1: Work(5 + 1 + 3, 1, 5 + 3)}
             await tx.directory.delete_queue("q")
-            assert await tx.capacities.work("q") == {1: Work(1 + 1 + 3, 1)}
+            assert await tx.capacities.work("q") == {1: Work(1 + 1 + 3, 1, 3)}
+
+    async def test_own_rate_limits_come_and_go(self, store: Store, account: AccountId) -> None:
+        async with store.transaction(account) as tx:
+            await tx.rate_limits.put_agent(1, Limit(5))
+            await tx.rate_limits.put_agent(1, Limit(3, 30))
+            await tx.rate_limits.put_agent(2, Limit(5))
+            await tx.rate_limits.put_agent(3, Limit(5))
+            await tx.rate_limits.put_agent(3, None)
+        async with store.transaction(account) as tx:
+            assert await tx.rate_limits.of_agents() == {1: Limit(3, 30), 2: Limit(5)}
+
+    async def test_what_queues_gave_lately_counts_by_each_agent_s_window_and_by_the_queue_s(
+        self, store: Store, account: AccountId
+    ) -> None:
+        offering = replace(Q, id="other", options=QueueOptions(offer_seconds=9999))
+
+        async def given(seconds: int, default: int, of_queue: int) -> dict[int, tuple[int, int]]:
+            longest = max(default, of_queue, 10)
+            async with store.transaction(account) as tx:
+                return await tx.rate_limits.given(
+                    "q", later(seconds), default=default, of_queue=of_queue, longest=longest
+                )
+
+        await seed(store, account, 1, 2)
+        async with store.transaction(account) as tx:
+            await round_(tx)  # one for each
+            await tx.rate_limits.put_agent(2, Limit(9, 10))
+        assert await given(599, 5, 20) == {1: (0, 1), 2: (1, 1)}
+        assert await given(600, 20, 0) == {1: (1, 0), 2: (0, 0)}
+        assert await given(1199, 20, 20) == {1: (1, 1), 2: (0, 1)}
+        assert await given(1200, 20, 20) == {}
+        async with store.transaction(account) as tx:
+            await tx.tickets.store([facts(3), facts(4)])
+            await round_(tx, at=later(60), mechanism="pull")
+            await tx.directory.put_queue(offering)
+            await tx.tickets.store([facts(5), facts(6)])
+            await round_(tx, at=later(120), queue=offering)
+            (write, _) = (await tx.outbox.take(10, -1))[:2]
+            await tx.outbox.finish(write, "conflict")
+        # One of the first two came to nothing; pulls do not count; what somebody thinks about does, however long.
+        late = await given(599, 20, 20)
+        assert sorted(late.values()) == [(1, 0), (2, 1)]
+        assert sorted((await given(99_999, 20, 20)).values()) == [(1, 0), (1, 0)]
+        async with store.transaction(account) as tx:
+            await tx.rate_limits.put_agent(1, Limit(9))  # of open tickets: nothing has a time
+        assert (await given(599, 20, 20))[1][0] == 0
 
     async def test_own_capacities_come_and_go(self, store: Store, account: AccountId) -> None:
         async with store.transaction(account) as tx:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from services.assignment.adapters.memory.tables import Tables
 from services.assignment.domain.hours import Schedule
+from services.assignment.domain.shifts import ShiftException
 
 
 class MemorySchedules:
@@ -27,3 +29,23 @@ class MemorySchedules:
         self._tables.shifts.pop(agent, None)
         if schedule is not None:
             self._tables.shifts[agent] = schedule
+
+    async def exceptions(
+        self, *, after: datetime | None = None, until: datetime | None = None, agents: Collection[int] = ()
+    ) -> list[ShiftException]:
+        return sorted(
+            one
+            for one in self._tables.exceptions
+            if (after is None or one.end > after)
+            and (until is None or one.start <= until)
+            and (not agents or one.agent in agents)
+        )
+
+    async def put_exceptions(self, agent: int, exceptions: Collection[ShiftException]) -> None:
+        others = {one for one in self._tables.exceptions if one.agent != agent}
+        self._tables.exceptions = others | set(exceptions)
+
+    async def forget_exceptions(self, before: datetime, limit: int) -> int:
+        old = sorted(one for one in self._tables.exceptions if one.end < before)[:limit]
+        self._tables.exceptions = self._tables.exceptions.difference(old)
+        return len(old)

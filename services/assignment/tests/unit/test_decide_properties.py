@@ -28,8 +28,11 @@ def test_no_agent_gets_more_than_any_limit_lets_him(world: Snapshot) -> None:
         if got:
             assert agent.inbox_limit is None or agent.open_count + got <= agent.inbox_limit
         if got:
-            assert agent.capacity is None or agent.load + got * queue.work <= agent.capacity
+            load = agent.load if queue.interruptible else agent.load - agent.interruptible
+            assert agent.capacity is None or load + got * queue.work <= agent.capacity
             assert queue.open_limit is None or agent.open_queue + got <= queue.open_limit
+            assert agent.rate_limit is None or agent.assigned_rate + got <= agent.rate_limit
+            assert queue.rate_limit is None or agent.assigned_rate_queue + got <= queue.rate_limit
         if got and queue.scheduled:
             assert agent.daily_limit is None or agent.assigned_12h + got <= agent.daily_limit
             assert queue.daily_limit is None or agent.assigned_12h_queue + got <= queue.daily_limit

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from services.assignment.domain.decide import decide
+from services.assignment.domain.lately import Lately
+from services.assignment.domain.limits import limit_of
 from services.assignment.domain.model import Agent, Model, Need, Plan, Queue, Snapshot, Ticket
+from services.assignment.domain.shifts import Kind, ShiftException, back_at, off_shift
 
 GUIDE = Path(__file__).parents[4] / "docs/routing.md"
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -18,7 +21,7 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 
 
 def span(text: str) -> timedelta:
-    return timedelta(**{UNITS[text[-1]]: int(text[:-1])})
+    return timedelta(**{UNITS[text[-1]]: int(text[:-1])}) if text != "0" else timedelta(0)
 
 
 def numbers(text: str) -> list[int]:
@@ -33,6 +36,10 @@ class Reader:
         self.agents: dict[int, Agent] = {}
         self.tickets: dict[int, Ticket] = {}
         self.plan: Plan | None = None
+        self.now = NOW
+        self.lately = Lately()
+        self.exceptions: list[ShiftException] = []
+        self.resting: set[int] = set()
         self.checked = 0
 
     def line(self, text: str) -> None:
@@ -49,10 +56,7 @@ class Reader:
             case "ticket":
                 self.tickets[int(words[0])] = self._ticket(int(words[0]), values)
             case "=>":
-                snapshot = Snapshot(
-                    list(self.agents.values()), list(self.tickets.values()), self.queue, as_of=NOW
-                )
-                self.plan = decide(snapshot)
+                self.plan = decide(self._snapshot())
                 assert [f"{d.ticket}:{d.agent or '-'}" for d in self.plan.decisions] == words
                 self.checked += 1
             case "?":
@@ -62,22 +66,30 @@ class Reader:
                 assert (text, codes[int(agent)]) == (text, code)
                 self.checked += 1
             case "next":
-                self._next()
+                self._next(span(words[0]) if words else timedelta(0))
+            case "back":
+                who, when = words
+                assert (text, self._back(int(who))) == (text, self.now + span(when))
+                self.checked += 1
             case _:
                 raise AssertionError(f"what is `{verb}`?")
 
     @staticmethod
     def _queue(model: Model, values: dict[str, str]) -> Queue:
         assert values.keys() <= {
-            str(model), "batch", "ageing", "sla", "trigger", "work", "most_open",
+            str(model), "batch", "ageing", "sla", "trigger", "work", "most_open", "interruptible", "rate",
         }  # fmt: skip
+        rate = limit_of(values.get("rate", "").replace("in", " in "))
         return Queue(
             "q",
             model=model,
+            rate_limit=rate.most if rate else None,
+            rate_minutes=rate.minutes if rate else None,
             batch_size=int(values["batch"]) if "batch" in values else None,
             ageing_seconds=int(values["ageing"]) if "ageing" in values else None,
             use_sla="sla" in values,
             work=int(values.get("work", 1)),
+            interruptible="interruptible" in values,
             open_limit=int(values["most_open"]) if "most_open" in values else None,
             scheduled="trigger" not in values,
         )
@@ -86,11 +98,21 @@ class Reader:
         known = self.agents.get(number)
         assert values.keys() <= {
             str(number), "groups", "inbox", "open", "status", "skills", "idle", "daily", "given",
-            "capacity", "open_here",
+            "capacity", "open_here", "load", "may_wait", "rate", "leave", "overtime", "rests",
         }  # fmt: skip
+        for kind in Kind:
+            if kind in values:
+                start, _, end = values[kind].partition("..")
+                stretch = ShiftException(number, self.now + span(start), self.now + span(end), kind)
+                self.exceptions.append(stretch)
+        if "rests" in values:
+            self.resting.add(number)
+        rate = limit_of(values.get("rate", "").replace("in", " in "))
         return Agent(
             number,
-            frozenset(numbers(values["groups"])),
+            rate_limit=rate.most if rate else None,
+            rate_minutes=rate.minutes if rate else None,
+            groups=frozenset(numbers(values["groups"])),
             status=values.get("status", "online"),
             inbox_limit=int(values["inbox"]) if "inbox" in values else None,
             daily_limit=int(values["daily"]) if "daily" in values else None,
@@ -98,6 +120,8 @@ class Reader:
             open_count=int(values.get("open", 0)),
             open_queue=int(values.get("open_here", 0)),
             capacity=int(values["capacity"]) if "capacity" in values else None,
+            load=int(values.get("load", 0)),
+            interruptible=int(values.get("may_wait", 0)),
             last_assigned_at=NOW - span(values["idle"]) if "idle" in values else None,
             skills=tuple(
                 (name, int(level))
@@ -126,8 +150,25 @@ class Reader:
             dedicated=int(values["dedicated"]) if "dedicated" in values else None,
         )
 
-    def _next(self) -> None:
-        """What was given is the agents' now; the next run of the minute job begins."""
+    def _snapshot(self) -> Snapshot:
+        off = off_shift(self.resting, self.exceptions, self.now)
+        agents = [
+            replace(
+                agent,
+                off_shift=agent.id in off,
+                assigned_rate=self.lately.of(agent.id, agent.rate_minutes, self.now),
+                assigned_rate_queue=self.lately.of(agent.id, self.queue.rate_minutes, self.now),
+            )
+            for agent in self.agents.values()
+        ]
+        return Snapshot(agents, list(self.tickets.values()), self.queue, as_of=self.now)
+
+    def _back(self, agent: int) -> datetime | None:
+        mine = [one for one in self.exceptions if one.agent == agent]
+        return back_at(mine, self.now, rests=lambda _: agent in self.resting, opens=lambda _: None)
+
+    def _next(self, later: timedelta) -> None:
+        """What was given is the agents' now; the next run of the minute job begins, or one that much later."""
         assert self.plan is not None
         for decision in self.plan.assigned:
             assert decision.agent is not None
@@ -136,11 +177,13 @@ class Reader:
                 agent,
                 open_count=agent.open_count + 1,
                 assigned_12h=agent.assigned_12h + 1,
-                last_assigned_at=NOW,
+                last_assigned_at=self.now,
             )
+            self.lately.give(agent.id, self.queue.id, self.now)
             del self.tickets[decision.ticket]
         for number, credit in self.plan.balances.items():
             self.agents[number] = replace(self.agents[number], credit=credit)
+        self.now += later
 
 
 BLOCKS = re.findall(r"```routing\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)

@@ -52,6 +52,33 @@ def test_the_daily_limit_looks_twelve_hours_back() -> None:
     assert steps(past, Queue("q")) == [(1, 1, 0), (2, 1, 0), (3, 1, 720)]
 
 
+def test_a_rate_limit_frees_at_the_very_minute_at_which_a_ticket_leaves_its_time() -> None:
+    paced = Agent(1, frozenset({7}), rate_limit=2, rate_minutes=30)
+    past = history([arrival(n, n, MINUTE) for n in range(1, 6)], paced)
+
+    assert steps(past, AT_ONCE) == [(1, 1, 1), (2, 1, 2), (3, 1, 31), (4, 1, 32), (5, 1, 61)]
+    assert steps(past, replace(AT_ONCE, rate_limit=1, rate_minutes=20)) == [
+        (1, 1, 1),
+        (2, 1, 21),
+        (3, 1, 41),
+        (4, 1, 61),
+        (5, 1, 81),
+    ]
+
+
+def test_what_an_agent_got_before_the_days_counts_and_a_changed_time_holds_at_once() -> None:
+    hour = Agent(1, frozenset({7}), rate_limit=1, rate_minutes=60)
+    changes = [
+        Change(T0, replace(hour, assigned_rate=1)),
+        Change(T0 + 5 * MINUTE, hour),
+        Change(T0 + 20 * MINUTE, replace(hour, rate_minutes=40)),
+        Change(T0 + 50 * MINUTE, replace(hour, rate_minutes=1)),
+    ]
+    past = History(T0, T0 + 24 * HOUR, [arrival(n, n, MINUTE) for n in range(1, 5)], changes)
+
+    assert steps(past, AT_ONCE) == [(1, 1, 5), (2, 1, 45), (3, 1, 50), (4, 1, 51)]
+
+
 def test_agents_come_and_go_and_keep_what_they_have() -> None:
     one = Agent(1, frozenset({7}), inbox_limit=2)
     away = Agent(1, frozenset({7}), status="away", inbox_limit=2)

@@ -100,7 +100,7 @@ async def test_an_agent_off_shift_gets_no_new_ticket_and_keeps_what_he_has(
     why = await house.explain.why_waiting(ACCOUNT, 2)
 
     assert [t["assignee_id"] for t in zendesk.tickets.values()] == [1, None]
-    assert "1 agent is off shift: free when their schedule begins" in why.sentences
+    assert "1 agent is off shift or on leave: free when their shift begins" in why.sentences
     assert "the next shift begins at 2026-07-07 07:00 UTC" in why.sentences
     await shift(house, 2, TOKYO)
     await house.set_status("online", 2)
