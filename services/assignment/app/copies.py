@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from libs.zendesk.client import ZendeskClient
+from libs.zendesk.errors import RecordNotFoundError
 from libs.zendesk.models import Ticket, User
 from services.assignment.app.rows import AgentRow
 from services.assignment.domain.webhook import TicketFacts
@@ -22,6 +24,15 @@ def facts_of(ticket: Ticket) -> TicketFacts:
         ticket.requester_id,
         ticket.priority,
     )
+
+
+async def read_agent(client: ZendeskClient, user_id: int) -> tuple[User | None, list[int]]:
+    """Return what Zendesk says of an agent and his groups; None when there is no such user."""
+    try:
+        user = await client.users.show(user_id)
+        return user, [m.group_id for m in await client.memberships.of_user(user_id)]
+    except RecordNotFoundError:
+        return None, []
 
 
 def agent_of(user: User, groups: Iterable[int], status: str, at: datetime) -> AgentRow:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypeVar
 
+OOO_NOTE = "The agent is out of office. (Setlist)"
+"""What a note says where the account has no sentence of its own."""
+
 OptionsT = TypeVar("OptionsT", bound="QueueOptions | AccountOptions")
 
 
@@ -19,11 +22,13 @@ class QueueOptions:
         missed_status: what he becomes then.
         ageing_seconds: waiting time that makes up for one step of priority; None = priority goes first.
         work_units: of an agent's capacity that one of its tickets takes.
+        interruptible: whether other work may interrupt its tickets (`domain.eligibility.counted`).
         open_limit: most open tickets of this queue per agent.
         rate_limit: most tickets of this queue per agent in a time, e.g. `3 in 30m` (`domain.limits`); empty = no limit.
         overflow_groups: whose agents help a ticket that waited `overflow_seconds`.
         overflow_queue: whose tickets those become that waited so long; empty = none.
         schedule: outside whose hours the queue rests; None = it never does.
+        sticky_seconds: how long who had a ticket last comes first when it is back; None = he does not.
         weights: turns of each agent beside the others', in order of the agents; the weighted model's alone.
     """
 
@@ -34,11 +39,13 @@ class QueueOptions:
     schedule: int | None = None
     weights: tuple[tuple[int, int], ...] = ()
     work_units: int = 1
+    interruptible: bool = False
     open_limit: int | None = None
     rate_limit: str = ""
     overflow_groups: tuple[int, ...] = ()
     overflow_queue: str = ""
     overflow_seconds: int | None = None
+    sticky_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +56,15 @@ class AccountOptions:
         same_agent_hours: window of same agent; None = off.
         same_agent_anchor: oldest or newest.
         same_agent_tag: put on tickets so assigned; empty = none.
+        returned: whose tickets go back to their queues when they are open again: who is gone (departed), also who is
+            out_of_office, also who is offline, or nobody's (keep).
         skills: whether skills are copied and used.
         ooo_statuses: what means out of office; empty = off.
         ooo_tag: put on the agent's open tickets then.
         ooo_advanced: on all that are not closed, and taken off when he is back.
         ooo_release: his open tickets go back to their queues.
         ooo_on_idle: also when he is set aside as idle.
+        ooo_note: internal note on his open tickets; empty = none.
         idle_minutes: how long an online agent may do nothing; None = for ever.
         idle_status: what he becomes then.
         capacity_units: default capacity of agents; None = no limit.
@@ -70,12 +80,14 @@ class AccountOptions:
     same_agent_anchor: str = "oldest"
     same_agent_tag: str = ""
     dedicated: int = 0
+    returned: str = "departed"
     skills: bool = False
     ooo_statuses: tuple[str, ...] = ()
     ooo_tag: str = "agent_ooo"
     ooo_advanced: bool = False
     ooo_release: bool = False
     ooo_on_idle: bool = False
+    ooo_note: str = ""
     idle_minutes: int | None = None
     idle_status: str = "away"
     group_tags: int = 0

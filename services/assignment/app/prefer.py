@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,13 +15,20 @@ from services.assignment.app.options import distributes
 from services.assignment.app.ports import Store, Transaction, Zendesk
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.route import Route
-from services.assignment.app.rows import Account, DedicatedRow, QueueRow, TicketRow
+from services.assignment.app.rows import PREFERRING, Account, DedicatedRow, QueueRow, TicketRow
 from services.assignment.domain.same_agent import Anchor, Earlier, same_agent
 from services.assignment.domain.shares import whose_turn
+from services.assignment.domain.webhook import TicketFacts
 
 NO_QUEUE = ""
 """Where a ticket is routed that no queue gave."""
 
+ASK_SECONDS = 10.0
+"""How long Zendesk may take to say who had a requester's earlier tickets; ours: its own webhooks wait no longer."""
+LEASE_SECONDS = 15.0
+"""How long nobody else asks for the same ticket: longer than one asks."""
+
+ROUTABLE = ("new", "open")
 
 GROUP_TAG = "playlist_group_"
 """Begins the tags that Playlist's customers have triggers for (facts: §2.6)."""
@@ -68,23 +76,70 @@ class Prefer:
             account.options.same_agent_hours or account.options.dedicated or distributes(account.options)
         )
 
-    async def __call__(self, account: AccountId, ticket: int, command: str) -> str:
-        """Give a new ticket to a preferred agent; return the decision's id, empty when it goes its ordinary way.
+    async def store(
+        self, tx: Transaction, facts: Sequence[TicketFacts], *, lease_seconds: float = 0
+    ) -> list[int]:
+        """Keep facts, inside a transaction that holds the lock; return the new tickets that this is to be called for.
+
+        These are marked in the same transaction: whoever dies before the call ends leaves them to `resume`.
+
+        Args:
+            lease_seconds: how long they are in the caller's hand; 0 = `resume` may have them at once.
+        """
+        if not self.wanted(await tx.directory.account()):
+            await tx.tickets.store(facts)
+            return []
+        unknown = await tx.tickets.unknown({one.id for one in facts})
+        await tx.tickets.store(facts)
+        waits = {one.id for one in facts if one.assignee_id is None and one.status in ROUTABLE}
+        fresh = sorted(unknown & waits)
+        if fresh:
+            await tx.preferences.begin(fresh, self._clock.now(), lease_seconds)
+        return fresh
+
+    async def resume(self, account: AccountId, most: int | None = None) -> None:
+        """Take up marked tickets that nobody has in hand, oldest first, until Zendesk does not answer.
+
+        Args:
+            most: so many at most.
+        """
+        done = 0
+        while most is None or done < most:
+            async with self._store.transaction(account) as tx:
+                ticket = await tx.preferences.take(LEASE_SECONDS)
+            if ticket is None or await self(account, ticket, f"resumed/{ticket}") is None:
+                return
+            done += 1
+
+    async def taken(self, account: AccountId, ticket: int) -> bool:
+        """Take one marked ticket in hand; False when it is not marked, or in somebody else's."""
+        async with self._store.transaction(account) as tx:
+            return await tx.preferences.take(LEASE_SECONDS, ticket) is not None
+
+    async def __call__(self, account: AccountId, ticket: int, command: str) -> str | None:
+        """Give a marked ticket to a preferred agent; return the decision's id, empty when it goes its ordinary way.
 
         An agent must be active, in the ticket's group, online and under his inbox limit; daily limits do not
-        count (facts: decision 9). What Zendesk or privacy does not answer is as if it named nobody.
+        count (facts: decision 9). While Zendesk does not answer the ticket stays marked, for `PREFERRING` at most,
+        and nothing (None) is returned; from then on, as what privacy does not answer, it is as if nobody was named.
         """
         async with self._store.transaction(account) as tx:
             kept, row = await tx.directory.account(), await tx.tickets.one(ticket)
+            since = await tx.preferences.since(ticket)
             rules = await tx.directory.dedicated_rules() if kept and kept.options.dedicated else []
-        if kept is None or row is None or row.routing != "waiting":
+        if kept is None or since is None:
             return ""
-        wishes = await self._wishes(kept, row, rules)
-        if not wishes and not distributes(kept.options):
-            return ""
+        wishes: list[_Wish] = []
+        if row is not None and row.routing == "waiting":
+            wishes, answered = await self._wishes(kept, row, rules)
+            if not wishes and not answered and self._clock.now() < since + PREFERRING:
+                return None
         await self._route.prepare(account)
         async with self._store.transaction(account) as tx:
             await tx.decisions.lock()
+            # INVARIANT: the mark goes in the transaction that decides, so that it decides once and surely.
+            if not await tx.preferences.end(ticket):
+                return ""
             now = self._clock.now()
             for wish in wishes:
                 queue = replace(_pseudo_queue(now), agents=wish.agents)
@@ -119,25 +174,32 @@ class Prefer:
         await tx.outbox.send_to_group(ticket, place, self._ids.new("grp"), now, tag)
         self._wake.set()
 
-    async def _wishes(self, kept: Account, row: TicketRow, rules: list[DedicatedRow]) -> list[_Wish]:
+    async def _wishes(
+        self, kept: Account, row: TicketRow, rules: list[DedicatedRow]
+    ) -> tuple[list[_Wish], bool]:
+        """Return whom rules and history name, and whether everybody who was asked answered."""
         found: list[_Wish] = []
         requester = row.facts.requester_id
         # What is known of a requester is used for his tickets only if he may be sent back to an agent.
         allowed = requester is not None and await self._restricted.affinity(kept.account, requester)
         try:
-            if rules and (rule := await self._rule(kept, row, rules, allowed=allowed)) is not None:
-                found.append(_Wish("dedicated", rule.agents, wait=rule.fallback == "wait"))
-            hours = kept.options.same_agent_hours
-            if hours and allowed and requester is not None:
-                client = await self._zendesk.of(kept.account)
-                earlier = _earlier(await client.tickets.requested(requester), row)
-                anchor = Anchor(kept.options.same_agent_anchor)
-                agent = same_agent(earlier, self._clock.now(), hours, anchor)
-                tags = (kept.options.same_agent_tag,) if kept.options.same_agent_tag else ()
-                found += [_Wish("same_agent", (agent,), tags)] if agent is not None else []
+            async with asyncio.timeout(ASK_SECONDS):
+                if rules and (rule := await self._rule(kept, row, rules, allowed=allowed)) is not None:
+                    found.append(_Wish("dedicated", rule.agents, wait=rule.fallback == "wait"))
+                if kept.options.same_agent_hours and allowed and requester is not None:
+                    found += await self._same_agent(kept, row, requester)
         except Exception as error:
             get_logger().warning("no preference is known", account=kept.account, why=type(error).__name__)
-        return found
+            return found, False
+        return found, True
+
+    async def _same_agent(self, kept: Account, row: TicketRow, requester: int) -> list[_Wish]:
+        client = await self._zendesk.of(kept.account)
+        earlier = _earlier(await client.tickets.requested(requester), row)
+        anchor = Anchor(kept.options.same_agent_anchor)
+        agent = same_agent(earlier, self._clock.now(), kept.options.same_agent_hours or 0, anchor)
+        tags = (kept.options.same_agent_tag,) if kept.options.same_agent_tag else ()
+        return [_Wish("same_agent", (agent,), tags)] if agent is not None else []
 
     async def _rule(
         self, kept: Account, row: TicketRow, rules: list[DedicatedRow], *, allowed: bool

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from libs.kernel.errors import ConcurrentChangeError
 from libs.kernel.ids import AccountId, IdSource
 from libs.telemetry.logs import get_logger
-from services.assignment.app import capacity, overflow, rate_limits, schedules
+from services.assignment.app import capacity, overflow, rate_limits, schedules, stickiness
 from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.rows import Account, QueueRow, Round
@@ -76,6 +76,7 @@ class Route:
         snapshot = await capacity.applied(tx, account, queue, snapshot)
         snapshot = await rate_limits.applied(tx, account, queue, snapshot, as_of)
         snapshot = overflow.applied(queue, snapshot, as_of)
+        snapshot = await stickiness.applied(tx, queue, snapshot, as_of)
         snapshot = await schedules.applied(tx, queue, snapshot, as_of)
         return self._restricted.applied(account.account, snapshot)
 

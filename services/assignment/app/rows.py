@@ -257,6 +257,7 @@ class Write:
         attempts: how often it was taken, this time included.
         fence: raised by each taker; a slower one's result is dropped.
         tags: put on the ticket with the change.
+        note: internal note put on the ticket with the change; empty = none.
         kind: assign, release (the ticket goes back to its queue), tag,
             untag, or group (the ticket goes to a group, and to nobody in it).
     """
@@ -271,6 +272,7 @@ class Write:
     fence: int
     kind: str = "assign"
     tags: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,10 +282,21 @@ class Work:
     Attributes:
         units: that they take by the queues that gave them; a ticket from elsewhere takes 1.
         of_queue: how many the queue in question gave.
+        interruptible: of the units, those of queues whose work may be interrupted.
     """
 
     units: int = 0
     of_queue: int = 0
+    interruptible: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A ticket that is open again and has its agent still."""
+
+    ticket: int
+    agent_id: int
+    group_id: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from libs.zendesk.errors import (
     UpdateConflictError,
     ZendeskError,
 )
-from libs.zendesk.models import Ticket, User
+from libs.zendesk.models import Ticket
 from libs.zendesk.tickets import custom_fields, stamp
-from services.assignment.app.copies import agent_of, facts_of
+from services.assignment.app.copies import agent_of, facts_of, read_agent
 from services.assignment.app.ports import Store, Zendesk
 from services.assignment.app.rows import Account, Write
 
@@ -91,7 +91,7 @@ class WriteOutbox:
         tags: list[Write] = []
         for write in writes:
             ticket = await self._unsettled(account, write, present.get(write.ticket), written)
-            if ticket is not None and write.kind in ("tag", "untag"):
+            if ticket is not None and write.kind in ("tag", "untag") and not _with_note(write, ticket):
                 tags.append(write)
             elif ticket is not None and write.kind == "group" and write.ticket in assigned:
                 await self._postpone(
@@ -172,9 +172,13 @@ class WriteOutbox:
     def _values(account: Account, write: Write) -> dict[str, Any]:
         if write.kind == "group":
             return {"additional_tags": list(write.tags)} if write.tags else {"group_id": write.group_id}
+        note = {"comment": {"body": write.note, "public": False}} if write.note else {}
+        if write.kind == "tag":
+            # INVARIANT: one change, so that the tag tells whether the note is there (facts: §2.8; nothing else would).
+            return {"additional_tags": list(write.tags), **note}
         if write.kind == "release":
             tags = {"additional_tags": list(write.tags)} if write.tags else {}
-            return {"assignee_id": None, **tags}
+            return {"assignee_id": None, **tags, **note}
         audit: Mapping[str, object] = {
             "decision": write.id,
             "agent": str(write.agent_id),
@@ -211,7 +215,10 @@ class WriteOutbox:
             await self._finish(account, write, "conflict", None, written)
             return
         except RecordInvalidError:
-            await self._refused(client, account, write, written)
+            if write.kind == "tag":  # better the tag alone than neither
+                await self._tag(client, account, write, written)
+            else:
+                await self._refused(client, account, write, written)
             return
         except ZendeskError as error:
             get_logger().warning("a write waits", decision=write.id, status=error.status, route=error.route)
@@ -265,7 +272,7 @@ class WriteOutbox:
             still = await self._unsettled(account, write, ticket, written)
             if still is None:
                 return
-            user, groups = await _agent(client, write.agent_id)
+            user, groups = await read_agent(client, write.agent_id)
         except ZendeskError:
             await self._postpone(account, write, written)
             return
@@ -275,7 +282,7 @@ class WriteOutbox:
         async with self._store.transaction(account.account) as tx:
             await tx.decisions.lock()
             known = await tx.directory.agent(write.agent_id)
-            changed = False
+            changed = fit = False
             if known is not None:
                 fresh = (
                     agent_of(user, groups, known.status, known.status_at)
@@ -283,11 +290,13 @@ class WriteOutbox:
                     else replace(known, active=False, groups=())
                 )
                 changed = await tx.directory.refresh_agent(fresh)
+                fit = fresh.active and not fresh.suspended and write.group_id in fresh.groups
             if not await tx.outbox.finish(write, "failed"):
                 return
             await tx.tickets.store([facts_of(still)])
-            if not changed:
-                await tx.tickets.park(write.ticket)  # it is the ticket: wait until somebody changes it
+            # Nobody knew worse of the agent, nor does anybody now: it is the ticket. It waits until it is changed.
+            if not changed and fit:
+                await tx.tickets.park(write.ticket)
         written.failed += 1
 
     async def _finish(
@@ -300,6 +309,8 @@ class WriteOutbox:
                 return
             if ticket is not None:
                 await tx.tickets.store([facts_of(ticket)])
+                if write.kind == "release" and state == "confirmed":
+                    await tx.returns.forget_last(write.ticket)  # who gave it back is not preferred
             elif write.kind in ("tag", "untag"):
                 pass  # the ticket was not read again
             elif (known := await tx.tickets.one(write.ticket)) is not None:
@@ -321,12 +332,9 @@ async def _read(client: ZendeskClient, account: Account, writes: Sequence[Write]
     return {t.id: t for t in await client.tickets.show_many(ids, fields=fields)}
 
 
-async def _agent(client: ZendeskClient, user_id: int) -> tuple[User | None, list[int]]:
-    try:
-        user = await client.users.show(user_id)
-        return user, [m.group_id for m in await client.memberships.of_user(user_id)]
-    except RecordNotFoundError:
-        return None, []
+def _with_note(write: Write, ticket: Ticket) -> bool:
+    """Tell whether a tag comes with a note: only on open tickets does anybody wait for the agent."""
+    return write.kind == "tag" and bool(write.note) and ticket.status in ("new", "open")
 
 
 def _to_tag(write: Write, ticket: Ticket) -> bool:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from libs.kernel.ids import AccountId
 from services.assignment.app.ports import Store
+from services.assignment.app.rows import PREFERRING, Returned
 from services.assignment.tests.store_conformance import T0, Q, facts, kept_ticket, later, round_, seed
+
+MOMENT = timedelta(microseconds=1)
 
 
 class TicketsConformance:
@@ -126,3 +130,99 @@ class TicketsConformance:
             assert [h.id if h else None for h in holders] == ["q", "q", "q"]
             await tx.directory.put_queue(replace(Q, state="paused"))
             assert await tx.tickets.holder(1, T0) is None
+
+    async def test_no_queue_holds_a_new_ticket_until_its_preference_is_found_or_time_is_over(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, 1, 2)
+        over = T0 + PREFERRING
+        async with store.transaction(account) as tx:
+            assert await tx.tickets.unknown([1, 2, 3]) == {3}
+            await tx.preferences.begin([1], T0, 0)
+            await tx.preferences.begin([1, 2], later(1), 60)  # a mark that is there stays as it is
+            assert [await tx.preferences.since(t) for t in (1, 2, 3)] == [T0, later(1), None]
+            account_row = await tx.directory.account()
+            assert account_row is not None
+            for at, held in ((T0, []), (over - MOMENT, []), (over, [1]), (later(1) + PREFERRING, [1, 2])):
+                snapshot = await tx.decisions.snapshot(account_row, Q, at, None)
+                assert [t.id for t in snapshot.tickets] == held
+            assert await tx.tickets.holder(1, over - MOMENT) is None
+            assert await tx.tickets.holder(1, over) is not None
+
+            assert await tx.preferences.end(1)
+            assert not await tx.preferences.end(1)
+            snapshot = await tx.decisions.snapshot(account_row, Q, T0, None)
+            assert [t.id for t in snapshot.tickets] == [1]
+
+    async def test_a_preference_is_in_one_hand_at_a_time_the_oldest_first(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, 1, 2, 3)
+        async with store.transaction(account) as tx:
+            await tx.preferences.begin([3], T0, 0)
+            await tx.preferences.begin([1], later(1), 0)
+            await tx.preferences.begin([2], later(2), 60)
+
+        async def take(ticket: int | None = None) -> int | None:
+            async with store.transaction(account) as tx:
+                return await tx.preferences.take(60, ticket)
+
+        assert await take(2) is None
+        assert [await take(), await take(), await take()] == [3, 1, None]
+        async with store.transaction(AccountId(f"{account}-other")) as tx:
+            assert await tx.preferences.take(60) is None
+            assert not await tx.preferences.end(3)
+
+    async def test_who_had_a_ticket_is_known_while_it_waits_and_until_he_gives_it_back(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, 1, 2)
+        async with store.transaction(account) as tx:
+            assert await tx.returns.last_agents(T0) == {}  # nobody ever had them
+            await tx.tickets.store([facts(1, updated_at=later(1), assignee_id=4, status="open")])
+            assert await tx.returns.last_agents(T0) == {}  # it does not wait
+            await tx.tickets.store([facts(1, updated_at=later(5), status="open")])
+            await tx.tickets.store([facts(1, updated_at=later(9), status="open", priority="high")])
+            assert await tx.returns.last_agents(later(4)) == {1: (4, later(5))}
+            assert await tx.returns.last_agents(later(5)) == {}
+            await tx.returns.forget_last(1)
+            assert await tx.returns.last_agents(T0) == {}
+
+    async def test_an_assignment_that_zendesk_never_saw_makes_nobody_the_last_agent(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, 1)
+        async with store.transaction(account) as tx:
+            await round_(tx)
+            (write,) = await tx.outbox.take(10, 60)
+            assert await tx.outbox.finish(write, "conflict")
+            await tx.tickets.store([facts(1, updated_at=later(5))])
+            assert await tx.tickets.waiting() == 1
+            assert await tx.returns.last_agents(T0) == {}
+
+    @pytest.mark.parametrize(
+        ("then", "open_again"),
+        [
+            ({"status": "open", "assignee_id": 4}, True),
+            ({"status": "open", "assignee_id": 5}, False),  # somebody saw to it
+            ({"status": "open"}, False),
+            ({"status": "solved", "assignee_id": 4}, False),
+        ],
+    )
+    async def test_a_ticket_is_open_again_with_the_agent_whom_it_had(
+        self, store: Store, account: AccountId, then: dict[str, Any], open_again: bool
+    ) -> None:
+        await seed(store, account, 1, 2)
+        async with store.transaction(account) as tx:
+            await tx.tickets.store([facts(1, updated_at=later(1), status="open", assignee_id=4)])
+            await tx.tickets.store([facts(1, updated_at=later(2), status="solved", assignee_id=4)])
+            assert await tx.returns.open_again() == []
+            await tx.tickets.store([facts(1, updated_at=later(3), **then)])
+            expected = [Returned(1, 4, 7)] if open_again else []
+            assert await tx.returns.open_again() == expected
+            await tx.tickets.store([facts(1, updated_at=later(4), **then, priority="low")])
+            assert await tx.returns.open_again() == expected
+            await tx.returns.settle([1])
+            assert await tx.returns.open_again() == []
+            await tx.tickets.store([facts(1, updated_at=later(5), **then, priority="high")])
+            assert await tx.returns.open_again() == []  # it was looked at

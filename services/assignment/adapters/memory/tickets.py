@@ -54,11 +54,15 @@ class MemoryTickets:
         if before.requester_id is None:
             facts = replace(facts, requester_id=None)
         if self._tables.pending(facts.id):
+            known = _returned(known, facts)
             facts = replace(facts, assignee_id=before.assignee_id)
             return replace(known, row=replace(known.row, facts=facts))
         if known.row.routing == "offered" and free:
             return replace(known, row=replace(known.row, facts=facts))
+        known = _returned(known, facts)
         ours = known.row.routing == "assigned" and facts.assignee_id == before.assignee_id
+        if facts.assignee_id is None and before.assignee_id is not None:
+            known = replace(known, last_agent=before.assignee_id, last_agent_at=facts.updated_at)
         if not free:
             known = replace(known, dedicated=None)
         elif before.assignee_id is not None or before.status not in ROUTABLE:
@@ -131,6 +135,14 @@ class MemoryTickets:
     async def holder(self, ticket: int, at: datetime) -> QueueRow | None:
         active = (q for q in self._tables.ordered_queues() if q.state == "active")
         return next((q for q in active if self._tables.holds(q, ticket, at)), None)
+
+
+def _returned(known: KeptTicket, facts: TicketFacts) -> KeptTicket:
+    """Return a ticket that knows whether, by these facts, it came back to who has it."""
+    before = known.row.facts
+    if facts.assignee_id is None or facts.assignee_id != before.assignee_id or facts.status not in ROUTABLE:
+        return replace(known, returned_at=None)
+    return known if before.status in ROUTABLE else replace(known, returned_at=facts.updated_at)
 
 
 def _is_news(known: KeptTicket, facts: TicketFacts) -> bool:

@@ -23,6 +23,7 @@ PLACES = (
         "assignee_id = :user",
         change="assignee_id = NULL",
     ),
+    Place("tickets", "last_agent", Strategy.PSEUDONYMISE, "last_agent = :user", change="last_agent = NULL"),
     Place("tickets", "dedicated", Strategy.PSEUDONYMISE, "dedicated = :user", change="dedicated = NULL"),
     Place(
         "dedicated_rules",
@@ -41,7 +42,32 @@ PLACES = (
     ),
     Place("agent_capacities", "", Strategy.DELETE_ROW, "user_id = :user", shown="units"),
     Place("agent_schedules", "", Strategy.DELETE_ROW, "user_id = :user", shown="schedule"),
+    Place("agent_rate_limits", "", Strategy.DELETE_ROW, "user_id = :user", shown="tickets, minutes"),
+    Place("shift_exceptions", "", Strategy.DELETE_ROW, "user_id = :user", shown="kind, starts_at, ends_at"),
     Place("agent_skills", "", Strategy.DELETE_ROW, "user_id = :user", shown="skill, level"),
+    Place("agent_idle_rules", "", Strategy.DELETE_ROW, "user_id = :user", shown="enabled, minutes"),
+    Place(
+        "status_records",
+        "",
+        Strategy.DELETE_ROW,
+        "user_id = :user",
+        shown="status, started_at, ended_at",
+    ),
+    Place(
+        "status_records",
+        "updater_id",
+        Strategy.PSEUDONYMISE,
+        # His own records go as a whole.
+        "updater_id = :user AND updater_id <> user_id",
+        change="updater_id = NULL",
+    ),
+    Place(
+        "agents",
+        "status_updater_id",
+        Strategy.PSEUDONYMISE,
+        "status_updater_id = :user AND user_id <> :user",
+        change="status_updater_id = NULL",
+    ),
     Place("memberships", "", Strategy.DELETE_ROW, "user_id = :user", shown="group_id"),
     Place(
         "agents",

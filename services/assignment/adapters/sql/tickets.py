@@ -42,6 +42,12 @@ ON CONFLICT (account, ticket) DO UPDATE SET
         AND NOT EXISTS (SELECT 1 FROM pending) AND t.routing <> 'offered'
         AND (t.assignee_id IS NOT NULL OR t.status NOT IN {ROUTABLE})
         THEN excluded.updated_at ELSE t.entered_at END,
+    last_agent = CASE WHEN excluded.assignee_id IS NULL AND NOT EXISTS (SELECT 1 FROM pending)
+        THEN coalesce(t.assignee_id, t.last_agent) ELSE t.last_agent END,
+    last_agent_at = CASE WHEN excluded.assignee_id IS NULL AND t.assignee_id IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM pending) THEN excluded.updated_at ELSE t.last_agent_at END,
+    returned_at = CASE WHEN excluded.assignee_id = t.assignee_id AND excluded.status IN {ROUTABLE}
+        THEN CASE WHEN t.status IN {ROUTABLE} THEN t.returned_at ELSE excluded.updated_at END END,
     dedicated = CASE WHEN excluded.assignee_id IS NULL THEN t.dedicated END,
     updated_at = excluded.updated_at, outcome = coalesce(nullif(t.outcome, '{PARKED}'), ''),
     assignee_id = CASE WHEN EXISTS (SELECT 1 FROM pending) THEN t.assignee_id ELSE excluded.assignee_id END,

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from services.assignment.app.options import AccountOptions
-from services.assignment.app.rows import DedicatedRow
+from services.assignment.app.prefer import LEASE_SECONDS
+from services.assignment.app.rows import PREFERRING, DedicatedRow
+from services.assignment.domain.errors import QueueNotActiveError
 from services.assignment.domain.model import Code
 from services.assignment.tests.house import ACCOUNT, SUPPORT, House
 from services.assignment.tests.zendesk import LocalZendesk
@@ -64,7 +66,7 @@ async def test_outside_the_window_the_queue_decides(house: House, zendesk: Local
     assert await mechanism(house) == ("queue", 1)
 
 
-@pytest.mark.parametrize("kept_from_it", ["offline", "full", "other group", "restricted", "zendesk"])
+@pytest.mark.parametrize("kept_from_it", ["offline", "full", "other group", "restricted"])
 async def test_an_agent_who_cannot_take_it_does_not_stop_it(
     house: House, zendesk: LocalZendesk, kept_from_it: str
 ) -> None:
@@ -80,13 +82,104 @@ async def test_an_agent_who_cannot_take_it_does_not_stop_it(
     if kept_from_it == "restricted":
         house.privacy.no_affinity = {900}
         await house.set_status("away", 2)
-    if kept_from_it == "zendesk":
-        zendesk.fault("GET users/900/tickets/requested", status=500, times=99)
 
     await house.webhook(5)
 
     assert (await mechanism(house))[0] == "queue"
     assert (await house.ticket(5)).routing == "assigned"
+
+
+ASKED = "GET users/900/tickets/requested"
+
+
+async def test_while_zendesk_does_not_answer_no_queue_goes_ahead_and_it_is_asked_again(
+    house: House, zendesk: LocalZendesk, lease_seconds: list[float]
+) -> None:
+    await house.open(1, 2)
+    await house.queue("all")
+    await options(house, same_agent_hours=24)
+    await history(house)
+    zendesk.fault(ASKED, status=400, times=1)
+
+    assert await house.webhook(5) == (False, "")
+    assert (await house.next(ACCOUNT, 1, ""))[0] is None
+    await house.minute(minutes=1)
+    assert (await house.ticket(5)).routing == "waiting"  # whoever asked may still be at it
+    with pytest.raises(QueueNotActiveError, match="earlier agent"):
+        await house.explain.why_waiting(ACCOUNT, 5)
+    lease_seconds[0] += LEASE_SECONDS
+    await house.minute(minutes=0)
+
+    assert await mechanism(house) == ("same_agent", 2)
+    assert zendesk.calls.count(ASKED) == 2
+
+
+async def test_a_zendesk_that_never_answers_stops_no_ticket_for_long(
+    house: House, zendesk: LocalZendesk, lease_seconds: list[float]
+) -> None:
+    await house.open(1)
+    await house.queue("all")
+    await options(house, same_agent_hours=24)
+    await history(house)
+    zendesk.fault(ASKED, status=400, times=99)
+    await house.webhook(5)
+
+    house.clock.advance(PREFERRING - timedelta(seconds=1))
+    lease_seconds[0] += LEASE_SECONDS
+    await house.minute(minutes=0)
+    assert (await house.ticket(5)).routing == "waiting"
+    house.clock.advance(timedelta(seconds=1))
+    await house.minute(minutes=0)
+
+    assert await mechanism(house) == ("queue", 1)
+
+
+async def test_what_a_webhook_died_over_goes_on_with_its_repeat(
+    house: House, zendesk: LocalZendesk, lease_seconds: list[float]
+) -> None:
+    await house.open(1, 2)
+    await options(house, same_agent_hours=24)
+    await history(house)
+    zendesk.fault(ASKED, status=400)
+    await house.webhook(5, invocation="one")
+
+    assert await house.webhook(5, invocation="one") == (True, "")  # the first may still be at it
+    lease_seconds[0] += LEASE_SECONDS
+    repeat, decision = await house.webhook(5, invocation="one")
+
+    assert repeat
+    assert decision == (await house.decisions(5))[-1].id
+    assert await mechanism(house) == ("same_agent", 2)
+
+
+async def test_what_a_webhook_died_over_goes_on_with_the_next_one(
+    house: House, zendesk: LocalZendesk, lease_seconds: list[float]
+) -> None:
+    await house.open(1, 2)
+    await options(house, same_agent_hours=24)
+    await history(house)
+    zendesk.fault(ASKED, status=400)
+    await house.webhook(5)
+    lease_seconds[0] += LEASE_SECONDS
+
+    zendesk.ticket(6, group_id=SUPPORT)
+    await house.webhook(6)
+
+    assert await mechanism(house) == ("same_agent", 2)
+
+
+async def test_a_new_ticket_that_only_a_view_shows_is_sent_back_too(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    await house.open(1, 2)
+    await house.queue("view", source=70)
+    zendesk.views[70] = lambda row: row["id"] == 5
+    await options(house, same_agent_hours=24)
+    await history(house)
+
+    await house.job(ACCOUNT, catch_up=False, wait_for_writes=True)
+
+    assert await mechanism(house) == ("same_agent", 2)
 
 
 async def test_daily_limits_do_not_count_for_the_same_agent_nor_it_for_them(
