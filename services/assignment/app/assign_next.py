@@ -14,9 +14,15 @@ _METHOD = "AssignNext"
 
 
 class AssignNext:
-    """Pulls one ticket."""
+    """Pulls one ticket.
 
-    def __init__(self, store: Store, route: Route, write: WriteOutbox, clock: Clock, ids: IdSource) -> None:
+    Args:
+        write: tells Zendesk; None in a rehearsal.
+    """
+
+    def __init__(
+        self, store: Store, route: Route, write: WriteOutbox | None, clock: Clock, ids: IdSource
+    ) -> None:
         self._store = store
         self._route = route
         self._write = write
@@ -48,7 +54,8 @@ class AssignNext:
                 await tx.requests.remember(account, request_id, _METHOD, body, decision_id.encode())
         if not decision_id:
             return None, None
-        await self._write(account)
+        if self._write is not None:
+            await self._write(account)
         async with self._store.transaction(account) as tx:
             decision = await tx.decisions.one(decision_id)
             ticket = await tx.tickets.one(decision.ticket) if decision else None

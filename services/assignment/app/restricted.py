@@ -31,7 +31,8 @@ class Restricted:
     affinity, is asked for each requester and fails closed.
     """
 
-    def __init__(self, store: Store, privacy: Privacy, clock: Clock) -> None:
+    def __init__(self, store: Store, privacy: Privacy, clock: Clock, fresh: timedelta = FRESH) -> None:
+        self._fresh = fresh
         self._store = store
         self._privacy = privacy
         self._clock = clock
@@ -40,7 +41,7 @@ class Restricted:
     async def refresh(self, account: AccountId) -> None:
         """Ask privacy if it was asked too long ago; called before a transaction, never inside one."""
         now, known = self._clock.now(), self._known.get(account)
-        if known is not None and now - known.at < FRESH:
+        if known is not None and now - known.at < self._fresh:
             return
         async with self._store.transaction(account) as tx:
             agents = [row.user_id for row in await tx.directory.agents()]
@@ -51,6 +52,14 @@ class Restricted:
             self._known[account] = _Known(now)
         else:
             self._known[account] = _Known(now, revision, frozenset(basic), frozenset(scoring))
+
+    async def fixed(self, account: AccountId) -> Restricted:
+        """Return one that knows of an account what holds now and never asks again; this one learns nothing by it."""
+        aside = Restricted(self._store, self._privacy, self._clock)
+        aside._known = dict(self._known)
+        await aside.refresh(account)
+        aside._fresh = timedelta.max
+        return aside
 
     async def affinity(self, account: AccountId, requester: int) -> bool:
         """Tell whether a requester may be sent back to an agent; False when nobody knows."""

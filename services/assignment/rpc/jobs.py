@@ -11,8 +11,9 @@ from services.assignment.rpc.mapping import (
     decision_message,
     ticket_message,
 )
+from services.assignment.rpc.plans import run_message, unkept
 from services.assignment.rpc.upstream import upstream
-from services.assignment.rpc.use_cases import Methods
+from services.assignment.rpc.use_cases import Methods, for_real
 from setlist.assignment.v1 import assignment_service_pb2 as messages
 
 
@@ -48,6 +49,10 @@ class JobMethods(Methods):
     async def RunMinuteJob(
         self, request: messages.RunMinuteJobRequest, context: Any
     ) -> messages.RunMinuteJobResponse:
+        if request.validate_only:
+            async with self._use.rehearse(account_of(request.parent)) as rehearsal:
+                planned = await rehearsal.run(account_of(request.parent))
+            return run_message(request.parent, planned)
         async with upstream():
             done = await self._use.minute_job(
                 account_of(request.parent), catch_up=request.catch_up, wait_for_writes=request.wait_for_writes
@@ -69,6 +74,13 @@ class JobMethods(Methods):
         user = require_staff().user
         if user is None:
             raise PermissionDeniedError("only an agent may pull a ticket for himself")
+        if request.validate_only:
+            async with self._rehearsing(account_of(request.parent)) as (rehearsal, rpc):
+                answer = await rpc.AssignNext(for_real(request), None)
+                made = {f"{request.parent}/decisions/{row.id}" for row in await rehearsal.made()}
+            if answer.decision.name in made:  # else it is the answer to an earlier call with this request id
+                unkept(answer.decision)
+            return answer
         async with upstream():
             ticket, decision = await self._use.next(account_of(request.parent), user, request.request_id)
         return messages.AssignNextResponse(

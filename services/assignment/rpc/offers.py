@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from libs.kernel.errors import PermissionDeniedError
-from libs.kernel.ids import account_name, account_of
+from libs.kernel.ids import AccountId, account_name, account_of
+from services.assignment.app.rehearsal import Rehearsal
 from services.assignment.rpc.authority import require_admin, require_staff
 from services.assignment.rpc.mapping import decision_message, ticket_message
+from services.assignment.rpc.plans import unkept
 from services.assignment.rpc.upstream import upstream
-from services.assignment.rpc.use_cases import Methods, last
+from services.assignment.rpc.use_cases import Methods, for_real, last
+from setlist.assignment.v1 import assignment_resources_pb2 as resources
 from setlist.assignment.v1 import assignment_service_pb2 as messages
 
 
@@ -21,6 +24,11 @@ class OfferMethods(Methods):
         self, request: messages.AnswerOfferRequest, context: Any
     ) -> messages.AnswerOfferResponse:
         user, account = require_staff().user, account_of(request.name)
+        if request.validate_only:
+            async with self._rehearsing(account) as (rehearsal, rpc):
+                answer = await rpc.AnswerOffer(for_real(request), None)
+                answer.decisions.extend(await self._made(account, rehearsal))
+            return answer
         row = await self._use.answer(account, last(request.name), user, accept=request.accept)
         return messages.AnswerOfferResponse(ticket=ticket_message(account_name(account), row))
 
@@ -30,8 +38,14 @@ class OfferMethods(Methods):
         user = require_staff().user
         if user is None:
             raise PermissionDeniedError("only an agent may skip a ticket, for himself")
+        account = account_of(request.name)
+        if request.validate_only:
+            async with self._rehearsing(account) as (rehearsal, rpc):
+                skipped = await rpc.SkipTicket(for_real(request), None)
+                skipped.decisions.extend(await self._made(account, rehearsal))
+            return skipped
         async with upstream():
-            await self._use.skip(account_of(request.name), int(last(request.name)), user, request.reason)
+            await self._use.skip(account, int(last(request.name)), user, request.reason)
         return messages.SkipTicketResponse()
 
     async def ReleaseAgentTickets(
@@ -44,6 +58,10 @@ class OfferMethods(Methods):
             account_of(request.name), agent, validate_only=request.validate_only
         )
         return messages.ReleaseAgentTicketsResponse(released=released)
+
+    @staticmethod
+    async def _made(account: AccountId, rehearsal: Rehearsal) -> list[resources.Decision]:
+        return [unkept(decision_message(account_name(account), row)) for row in await rehearsal.made()]
 
     async def WatchAssignments(
         self, request: messages.WatchAssignmentsRequest, context: Any

@@ -9,7 +9,7 @@ from libs.kernel.ids import account_name, account_of
 from services.assignment.app.rows import SkillRow
 from services.assignment.rpc.authority import require_admin, require_staff
 from services.assignment.rpc.mapping import agent_message
-from services.assignment.rpc.use_cases import Methods, last
+from services.assignment.rpc.use_cases import Methods, for_real, last
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
 from setlist.assignment.v1 import assignment_service_pb2 as messages
 
@@ -33,6 +33,9 @@ class SkillMethods(Methods):
         self, request: messages.UpdateSkillRequest, context: Any
     ) -> messages.UpdateSkillResponse:
         require_admin()
+        if request.validate_only:
+            async with self._rehearsing(account_of(request.skill.name)) as (_, rpc):
+                return await rpc.UpdateSkill(for_real(request), None)
         given, paths = request.skill, list(request.update_mask.paths) or ["level", "drop_after_seconds"]
         account, skill = account_of(given.name), last(given.name)
         async with self._use.store.transaction(account) as tx:
@@ -52,6 +55,9 @@ class SkillMethods(Methods):
     ) -> messages.UpdateAgentSkillsResponse:
         require_admin()
         account, agent = account_of(request.name), int(last(request.name))
+        if request.validate_only:
+            async with self._rehearsing(account) as (_, rpc):
+                return await rpc.UpdateAgentSkills(for_real(request), None)
         levels = {one.skill_id: one.level for one in request.skills}
         async with self._use.store.transaction(account) as tx:
             await tx.decisions.lock()

@@ -63,6 +63,9 @@ class MemoryOffers:
         self._tables.declines[ticket, agent] = KeptDecline(kind, at, told)
         return not told
 
+    async def last_decline(self, ticket: int) -> datetime | None:
+        return max((d.at for (of, _), d in self._tables.declines.items() if of == ticket), default=None)
+
     async def told(self, ticket: int, agent: int) -> None:
         if (known := self._tables.declines.get((ticket, agent))) is not None:
             self._tables.declines[ticket, agent] = replace(known, told=True)

@@ -139,6 +139,13 @@ class SqlOffers:
         )
         return not row.scalar_one()
 
+    async def last_decline(self, ticket: int) -> datetime | None:
+        found = await self._run(
+            "SELECT max(at) AS at FROM declines WHERE account = :account AND ticket = :ticket", ticket=ticket
+        )
+        at: datetime | None = found.scalar_one()
+        return at
+
     async def told(self, ticket: int, agent: int) -> None:
         await self._run(
             "UPDATE declines SET told = true WHERE account = :account AND ticket = :ticket AND agent_id = :agent",
