@@ -92,6 +92,29 @@ async def test_who_goes_out_of_office_leaves_tags_and_takes_them_back(house: Hou
     assert seen == [[("agent_ooo",)] * 3, [()] * 3]
 
 
+async def test_who_goes_out_of_office_leaves_one_internal_note_with_the_tag(house: House) -> None:
+    await use(house, ooo_statuses=("away",), ooo_note="Back on Monday.")
+    await made(house, *[{"group_id": SUPPORT}] * 2)
+    await house.set_status("online", AGENT)
+    assert isinstance(house.zendesk, AtSimulator)
+    client, simulator = await house.zendesk.of(ACCOUNT), house.zendesk.simulator
+    done = await house.minute()
+    tickets = sorted(ticket for ticket, _, _ in done.assignments)
+
+    for status in ("away", "online", "away"):
+        house.clock.advance(timedelta(seconds=5))
+        await house.absences.set_statuses(ACCOUNT, {AGENT: status}, None)
+        await house.write(ACCOUNT)
+
+    headers = {"Authorization": f"Bearer {await simulator.token()}"}
+    assert len(tickets) == 2
+    for ticket in await client.tickets.show_many(tickets):
+        answer = await simulator.http.get(f"/api/v2/tickets/{ticket.id}/comments.json", headers=headers)
+        notes = [c for c in answer.json()["comments"] if c["body"] == "Back on Monday."]
+        assert [c["public"] for c in notes] == [False]
+        assert (ticket.tags, ticket.assignee_id, ticket.status) == (("agent_ooo",), AGENT, "open")
+
+
 async def test_a_requester_s_next_ticket_goes_to_the_same_agent_with_a_tag(house: House) -> None:
     await use(house, same_agent_hours=24, same_agent_tag="same_agent")
     await made(house, {"group_id": SUPPORT, "assignee_id": OTHER, "status": "open"})

@@ -16,7 +16,15 @@ from services.assignment.app.status_history import IdleRule
 from services.assignment.app.statuses import idle_after
 
 FIELDS = frozenset(
-    {"inbox_limit", "daily_limit", "capacity_units", "schedule_id", "idle.enabled", "idle.timeout_minutes"}
+    {
+        "inbox_limit",
+        "daily_limit",
+        "capacity_units",
+        "rate_limit",
+        "schedule_id",
+        "idle.enabled",
+        "idle.timeout_minutes",
+    }
 )
 
 
@@ -59,6 +67,8 @@ async def _change(tx: Transaction, options: AccountOptions, change: LimitChange,
         await tx.schedules.put_agent(user, values["schedule_id"])
     if "capacity_units" in values:
         await tx.capacities.put_agent(user, values["capacity_units"])
+    if "rate_limit" in values:
+        await tx.rate_limits.put_agent(user, values["rate_limit"])
     if {"idle.enabled", "idle.timeout_minutes"} & values.keys():
         rule = replace(
             rule,

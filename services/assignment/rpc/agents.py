@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from libs.kernel.errors import NotFoundError, PermissionDeniedError
-from libs.kernel.ids import account_name, account_of
+from libs.kernel.errors import FieldViolation, InvalidRequestError, NotFoundError, PermissionDeniedError
+from libs.kernel.ids import AccountId, account_name, account_of
 from libs.rpc.identity import current_caller
-from services.assignment.app.schedules import require_usable
+from services.assignment.app.ports import Transaction
+from services.assignment.app.rows import AgentRow
+from services.assignment.app.update_agent_limits import FIELDS, LimitChange, update_limits
 from services.assignment.rpc.authority import require_admin, require_staff
+from services.assignment.rpc.limits import limit_in
 from services.assignment.rpc.mapping import (
     agent_message,
     schedule_of,
 )
 from services.assignment.rpc.upstream import upstream
-from services.assignment.rpc.use_cases import Methods, last
+from services.assignment.rpc.use_cases import Methods, for_real, last
+from setlist.assignment.v1 import assignment_resources_pb2 as resources
 from setlist.assignment.v1 import assignment_service_pb2 as messages
 
 
@@ -44,25 +49,29 @@ class AgentMethods(Methods):
         self, request: messages.UpdateAgentLimitsRequest, context: Any
     ) -> messages.UpdateAgentLimitsResponse:
         require_admin()
-        account, user = account_of(request.name), int(last(request.name))
+        if request.validate_only:
+            async with self._rehearsing(account_of(request.name)) as (_, rpc):
+                return await rpc.UpdateAgentLimits(for_real(request), None)
+        (agent,) = await self._change_limits(account_of(request.name), [limit_change(request)])
+        return messages.UpdateAgentLimitsResponse(agent=agent)
+
+    async def BatchUpdateAgentLimits(
+        self, request: messages.BatchUpdateAgentLimitsRequest, context: Any
+    ) -> messages.BatchUpdateAgentLimitsResponse:
+        require_admin()
+        if request.validate_only:
+            async with self._rehearsing(account_of(request.parent)) as (_, rpc):
+                return await rpc.BatchUpdateAgentLimits(for_real(request), None)
+        changes = [limit_change(one, f"requests[{place}].") for place, one in enumerate(request.requests)]
+        agents = await self._change_limits(account_of(request.parent), changes)
+        return messages.BatchUpdateAgentLimitsResponse(agents=agents)
+
+    async def _change_limits(
+        self, account: AccountId, changes: Sequence[LimitChange]
+    ) -> list[resources.Agent]:
+        rows = await update_limits(self._use.store, account, changes)
         async with self._use.store.transaction(account) as tx:
-            row = await tx.directory.put_limits(
-                user,
-                request.inbox_limit if request.HasField("inbox_limit") else None,
-                request.daily_limit if request.HasField("daily_limit") else None,
-            )
-            if row is None:
-                raise NotFoundError("no such agent", metadata={"name": request.name})
-            schedule = (await tx.schedules.of_agents()).get(user)
-            if request.HasField("schedule_id"):
-                schedule = schedule_of(request.schedule_id)
-                await require_usable(tx, schedule, "schedule_id")
-                await tx.schedules.put_agent(user, schedule)
-            units = request.capacity_units if request.HasField("capacity_units") else None
-            await tx.capacities.put_agent(user, units)
-        return messages.UpdateAgentLimitsResponse(
-            agent=agent_message(account_name(account), row, schedule=schedule, capacity=units)
-        )
+            return await _messages(tx, account_name(account), rows)
 
     async def SetStatuses(
         self, request: messages.SetStatusesRequest, context: Any
@@ -71,7 +80,18 @@ class AgentMethods(Methods):
         others = [s.user_id for s in request.statuses if s.user_id != caller.user]
         if caller.user is not None and others and not caller.is_admin:
             raise PermissionDeniedError("only admins may change others' statuses")
-        statuses = {s.user_id: s.status for s in request.statuses}
+        if request.validate_only:
+            async with self._rehearsing(account_of(request.parent)) as (rehearsal, rpc):
+                before = await rehearsal.tx.outbox.pending()
+                answer = await rpc.SetStatuses(for_real(request), None)
+                answer.writes = await rehearsal.tx.outbox.pending() - before
+            return answer
+        statuses: dict[int, str] = {}
+        for place, one in enumerate(request.statuses):
+            if one.user_id in statuses:
+                fault = FieldViolation(f"statuses[{place}].user_id", f"`{one.user_id}` is named twice")
+                raise InvalidRequestError(f"the agent {fault.description}", violations=[fault])
+            statuses[one.user_id] = one.status
         changed = await self._use.absences.set_statuses(account_of(request.parent), statuses, caller.user)
         return messages.SetStatusesResponse(changed=changed)
 
@@ -80,34 +100,78 @@ class AgentMethods(Methods):
     ) -> messages.ListAgentsResponse:
         require_staff()
         size, after, query = self._page(request)
+        only = list(request.user_ids) or None
         async with self._use.store.transaction(account_of(request.parent)) as tx:
-            rows = await tx.directory.agents(after=after, limit=size + 1, inactive=request.show_inactive)
-            shifts, capacities = await tx.schedules.of_agents(), await tx.capacities.of_agents()
-        shown, token = self._cut(rows, size, query, lambda r: r.user_id)
-        return messages.ListAgentsResponse(
-            agents=[
-                agent_message(
-                    request.parent, r, schedule=shifts.get(r.user_id), capacity=capacities.get(r.user_id)
-                )
-                for r in shown
-            ],
-            next_page_token=token,
-        )
+            rows = await tx.directory.agents(
+                after=after, limit=size + 1, inactive=request.show_inactive, only=only
+            )
+            shown, token = self._cut(rows, size, query, lambda r: r.user_id)
+            agents = await _messages(tx, request.parent, shown)
+        return messages.ListAgentsResponse(agents=agents, next_page_token=token)
 
     async def GetAgent(self, request: messages.GetAgentRequest, context: Any) -> messages.GetAgentResponse:
         require_staff()
         account = account_of(request.name)
         async with self._use.store.transaction(account) as tx:
             row = await tx.directory.agent(int(last(request.name)))
-            held = await tx.skills.of_agents([row.user_id]) if row else {}
-            shifts, capacities = await tx.schedules.of_agents(), await tx.capacities.of_agents()
-        if row is None:
-            raise NotFoundError("no such agent", metadata={"name": request.name})
-        message = agent_message(
-            account_name(account),
+            if row is None:
+                raise NotFoundError("no such agent", metadata={"name": request.name})
+            held = await tx.skills.of_agents([row.user_id])
+            (message,) = await _messages(tx, account_name(account), [row], held)
+        return messages.GetAgentResponse(agent=message)
+
+
+async def _messages(
+    tx: Transaction,
+    parent: str,
+    rows: Sequence[AgentRow],
+    skills: Mapping[int, Mapping[str, int]] | None = None,
+) -> list[resources.Agent]:
+    """Return agents as messages, with what they have of their own."""
+    shifts, capacities = await tx.schedules.of_agents(), await tx.capacities.of_agents()
+    rules, rates = await tx.statuses.idle_rules(), await tx.rate_limits.of_agents()
+    held = skills or {}
+    return [
+        agent_message(
+            parent,
             row,
             held.get(row.user_id),
             shifts.get(row.user_id),
             capacities.get(row.user_id),
+            rules.get(row.user_id),
+            rates.get(row.user_id),
         )
-        return messages.GetAgentResponse(agent=message)
+        for row in rows
+    ]
+
+
+def limit_change(request: messages.UpdateAgentLimitsRequest, field: str = "") -> LimitChange:
+    """Return what a request changes.
+
+    Args:
+        field: where the request stands in a batch.
+
+    Raises:
+        InvalidRequestError: the mask names something else.
+    """
+    paths = set(request.update_mask.paths)
+    if not paths:
+        paths = {"inbox_limit", "daily_limit", "capacity_units"}
+        paths |= {name for name in ("schedule_id", "idle", "rate_limit") if request.HasField(name)}
+    if "idle" in paths:
+        paths = (paths - {"idle"}) | {"idle.enabled", "idle.timeout_minutes"}
+    if strange := sorted(paths - FIELDS):
+        violations = [FieldViolation(f"{field}update_mask", f"`{path}` is no limit") for path in strange]
+        raise InvalidRequestError(f"the mask names `{strange[0]}`, which is no limit", violations=violations)
+    values = {path: _value(request, path, field) for path in paths}
+    return LimitChange(int(last(request.name)), values, field)
+
+
+def _value(request: messages.UpdateAgentLimitsRequest, path: str, field: str) -> Any:
+    if path == "rate_limit":
+        return limit_in(request.rate_limit, f"{field}rate_limit")
+    if path == "schedule_id":
+        return schedule_of(request.schedule_id)
+    holder: Any = request.idle if path.startswith("idle.") else request
+    name = path.removeprefix("idle.")
+    return getattr(holder, name) if holder.HasField(name) else None

@@ -10,6 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from libs.kernel.errors import FieldViolation, InvalidRequestError
 from services.assignment.app.rows import Account, AgentRow, DecisionRow, QueueRow, SummaryRow, TicketRow
 from services.assignment.app.status_history import IdleRule
+from services.assignment.domain.limits import Limit
+from services.assignment.rpc.limits import written
 from services.assignment.rpc.options import put_options
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
 
@@ -34,7 +36,7 @@ _ROUTING = {
     "not_routable": resources.Ticket.ROUTING_NOT_ROUTABLE,
 }
 ROUTING_NAMES = {value: key for key, value in _ROUTING.items()}
-_OUTCOMES = {
+OUTCOMES = {
     "ASSIGNED": resources.Decision.OUTCOME_ASSIGNED,
     "OFFERED": resources.Decision.OUTCOME_OFFERED,
     "QUEUE_CLOSED": resources.Decision.OUTCOME_QUEUE_CLOSED,
@@ -86,7 +88,9 @@ def queue_message(parent: str, row: QueueRow) -> resources.Queue:
         overflow_queue_id=row.options.overflow_queue,
         overflow_seconds=row.options.overflow_seconds,
         work_units=row.options.work_units,
+        interruptible=row.options.interruptible,
         open_limit=row.options.open_limit,
+        rate_limit=row.options.rate_limit,
         etag=str(row.version),
         create_time=timestamp(row.created_at),
         update_time=timestamp(row.updated_at),
@@ -114,6 +118,7 @@ def agent_message(
     schedule: int | None = None,
     capacity: int | None = None,
     idle: IdleRule | None = None,
+    rate: Limit | None = None,
 ) -> resources.Agent:
     """Return an agent as a message.
 
@@ -122,6 +127,7 @@ def agent_message(
         schedule: of his shifts.
         capacity: his own, in units.
         idle: what of the account's rule he has differently.
+        rate: his own limit in place of the account's.
     """
     held = sorted((skills or {}).items())
     return resources.Agent(
@@ -145,6 +151,7 @@ def agent_message(
         capacity_units=capacity,
         status_updater_id=row.status_updater_id,
         idle=resources.AgentIdle(enabled=idle.enabled, timeout_minutes=idle.minutes) if idle else None,
+        rate_limit=written(rate),
         etag=str(row.version),
     )
 
@@ -171,7 +178,7 @@ def decision_message(parent: str, row: DecisionRow) -> resources.Decision:
     return resources.Decision(
         name=f"{parent}/decisions/{row.id}",
         ticket_id=row.ticket,
-        outcome=_OUTCOMES[row.outcome],
+        outcome=OUTCOMES[row.outcome],
         agent_id=row.agent_id,
         group_id=row.group_id,
         queue=f"{parent}/queues/{row.queue}" if row.queue else "",

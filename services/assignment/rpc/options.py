@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from libs.kernel.errors import FieldViolation, InvalidRequestError
-from services.assignment.app.options import AccountOptions
+from services.assignment.app.options import OOO_NOTE, AccountOptions
+from services.assignment.rpc.limits import limit_in, written
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
 
+_PLACEHOLDERS = ("{{", "{%")
+"""How Zendesk's placeholders and conditions begin (Liquid)."""
 _ANCHORS = {
     resources.SameAgent.ANCHOR_UNSPECIFIED: "oldest",
     resources.SameAgent.ANCHOR_OLDEST: "oldest",
@@ -28,6 +31,8 @@ def options_of(
     if "capacity_units" in paths:
         units = given.capacity_units if given.HasField("capacity_units") else None
         options = replace(options, capacity_units=units)
+    if "rate_limit" in paths:
+        options = replace(options, rate_limit=written(limit_in(given.rate_limit, "settings.rate_limit")))
     if "group_tags" in paths:
         options = replace(options, group_tags=given.group_tags)
     if "group_shares" in paths:
@@ -79,18 +84,26 @@ def _out_of_office(given: resources.AccountSettings) -> dict[str, Any]:
             "`online` receives tickets: name a status in which an agent is away",
         )
         raise InvalidRequestError("the settings cannot be used", violations=[violation])
+    if any(mark in out.note_text for mark in _PLACEHOLDERS):
+        violation = FieldViolation(
+            "settings.out_of_office.note_text",
+            "placeholders would put what is in the ticket into the note: write it without `{{` and `{%`",
+        )
+        raise InvalidRequestError("the settings cannot be used", violations=[violation])
     return {
         "ooo_statuses": tuple(out.statuses),
         "ooo_tag": out.tag or "agent_ooo",
         "ooo_advanced": out.advanced,
         "ooo_release": out.release,
         "ooo_on_idle": out.on_idle,
+        "ooo_note": (out.note_text.strip() or OOO_NOTE) if out.note else "",
     }
 
 
 def put_options(message: resources.AccountSettings, options: AccountOptions) -> resources.AccountSettings:
     """Set a message's fields; return it."""
     message.skills, message.group_tags = options.skills, options.group_tags
+    message.rate_limit = options.rate_limit
     if options.capacity_units is not None:
         message.capacity_units = options.capacity_units
     message.statuses.extend(options.statuses)
@@ -108,6 +121,8 @@ def put_options(message: resources.AccountSettings, options: AccountOptions) -> 
                 advanced=options.ooo_advanced,
                 release=options.ooo_release,
                 on_idle=options.ooo_on_idle,
+                note=bool(options.ooo_note),
+                note_text="" if options.ooo_note == OOO_NOTE else options.ooo_note,
             )
         )
     if options.same_agent_hours is not None:

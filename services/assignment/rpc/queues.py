@@ -170,6 +170,7 @@ _QUEUE_FIELDS = (
     "weights",
     "overflow_queue_id",
     "work_units",
+    "interruptible",
     "open_limit",
     "rate_limit",
 )
@@ -214,6 +215,8 @@ def _option(given: resources.Queue, path: str) -> dict[str, Any]:
             return {"rate_limit": written(rate_in(given.rate_limit, "queue.rate_limit"))}
         case "work_units":
             return {"work_units": given.work_units or 1}
+        case "interruptible":
+            return {"interruptible": given.interruptible}
         case "overflow_group_ids":
             return {"overflow_groups": tuple(given.overflow_group_ids)}
         case "overflow_queue_id":

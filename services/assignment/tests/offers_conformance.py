@@ -341,7 +341,7 @@ class OffersConformance:
             assert two is not None
             assert (one.status, one.status_at, one.absence, one.active_at) == (
                 "away",
-                later(3),
+                later(1),
                 "out_of_office",
                 later(4),
             )
@@ -355,6 +355,24 @@ class OffersConformance:
             one = await tx.directory.agent(1)
             assert one is not None
             assert one.absence == ""
+
+    async def test_notes_go_with_tags_and_with_what_goes_back(self, store: Store, account: AccountId) -> None:
+        await seed(store, account, agents=(1,))
+        ids = iter(f"w-{n}" for n in range(9))
+        async with store.transaction(account) as tx:
+            await tx.tickets.store([facts(1, assignee_id=1), facts(2, assignee_id=1)])
+            await tx.outbox.release_tickets(1, ["rel"], later(1), 2, ("t",), "back `soon`")
+            await tx.outbox.tag_tickets(1, ["new"], "t", lambda: next(ids), later(1), "back `soon`")
+            await tx.outbox.untag_tickets(1, "u", lambda: next(ids), later(2))
+        async with store.transaction(account) as tx:
+            taken = await tx.outbox.take(9, 60)
+            assert [(w.kind, w.ticket, w.note) for w in taken] == [
+                ("release", 2, "back `soon`"),
+                ("tag", 1, "back `soon`"),
+            ]
+            await tx.outbox.tag_tickets(1, ["new"], "v", lambda: next(ids), later(3))
+        async with store.transaction(account) as tx:
+            assert {w.note for w in await tx.outbox.take(9, 60)} == {""}
 
     async def test_tags_are_put_on_once_and_taken_off_what_got_them(
         self, store: Store, account: AccountId

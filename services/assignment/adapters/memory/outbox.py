@@ -69,16 +69,23 @@ class MemoryOutbox:
         at: datetime,
         only: int | None = None,
         tags: tuple[str, ...] = (),
+        note: str = "",
     ) -> int:
         free, _ = self._open(agent, only)
         for ticket, write_id in zip(free, ids, strict=False):
             group = self._tables.tickets[ticket].row.facts.group_id
-            write = Write(write_id, ticket, agent, group, "", at, 0, 0, "release", tags)
+            write = Write(write_id, ticket, agent, group, "", at, 0, 0, "release", tags, note)
             self._tables.outbox[write_id] = KeptWrite(write)
         return len(self._open(agent, only)[1])
 
     async def tag_tickets(
-        self, agent: int, statuses: Collection[str], tag: str, new_id: Callable[[], str], at: datetime
+        self,
+        agent: int,
+        statuses: Collection[str],
+        tag: str,
+        new_id: Callable[[], str],
+        at: datetime,
+        note: str = "",
     ) -> int:
         going = {
             k.write.ticket
@@ -92,7 +99,7 @@ class MemoryOutbox:
             and kept.row.facts.status in statuses
             and ticket not in going
         ]
-        return self._tags("tag", agent, mine, tag, new_id, at)
+        return self._tags("tag", agent, mine, tag, new_id, at, note)
 
     async def send_to_group(
         self, ticket: int, place: int, write_id: str, at: datetime, tags: tuple[str, ...] = ()
@@ -118,10 +125,17 @@ class MemoryOutbox:
         return self._tags("untag", agent, due, tag, new_id, at)
 
     def _tags(
-        self, kind: str, agent: int, tickets: Sequence[int], tag: str, new_id: Callable[[], str], at: datetime
+        self,
+        kind: str,
+        agent: int,
+        tickets: Sequence[int],
+        tag: str,
+        new_id: Callable[[], str],
+        at: datetime,
+        note: str = "",
     ) -> int:
         for ticket in tickets:
-            write = Write(new_id(), ticket, agent, None, "", at, 0, 0, kind, (tag,))
+            write = Write(new_id(), ticket, agent, None, "", at, 0, 0, kind, (tag,), note)
             self._tables.outbox[write.id] = KeptWrite(write)
         return len(tickets)
 

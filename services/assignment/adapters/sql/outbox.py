@@ -54,6 +54,7 @@ class SqlOutbox:
                 r.fence,
                 r.kind,
                 tuple(r.tags),
+                r.note,
             )
             for r in rows
         ]
@@ -129,11 +130,12 @@ class SqlOutbox:
         at: datetime,
         only: int | None = None,
         tags: tuple[str, ...] = (),
+        note: str = "",
     ) -> int:
         await self._run(
             "INSERT INTO outbox (account, id, ticket, agent_id, group_id, read_at, queue, as_of, state, attempts, "  # noqa: S608 - a constant
-            "fence, lease_until, kind, tags) SELECT :account, v.id, f.ticket, :agent, f.group_id, f.updated_at, '', :at, "
-            "'pending', 0, 0, 'epoch', 'release', CAST(:tags AS text[]) FROM "
+            "fence, lease_until, kind, tags, note) SELECT :account, v.id, f.ticket, :agent, f.group_id, f.updated_at, '', :at, "
+            "'pending', 0, 0, 'epoch', 'release', CAST(:tags AS text[]), :note FROM "
             f"(SELECT *, row_number() OVER (ORDER BY ticket) AS n FROM tickets t WHERE {_FREE}) f "
             "JOIN unnest(CAST(:ids AS text[])) WITH ORDINALITY AS v(id, n) USING (n)",
             agent=agent,
@@ -141,6 +143,7 @@ class SqlOutbox:
             ids=list(ids),
             at=at,
             tags=list(tags),
+            note=note,
         )
         return (await self.releasable(agent, only))[1]
 
@@ -155,7 +158,13 @@ class SqlOutbox:
         return int(free.scalar_one()), int(going.scalar_one())
 
     async def tag_tickets(
-        self, agent: int, statuses: Collection[str], tag: str, new_id: Callable[[], str], at: datetime
+        self,
+        agent: int,
+        statuses: Collection[str],
+        tag: str,
+        new_id: Callable[[], str],
+        at: datetime,
+        note: str = "",
     ) -> int:
         rows = await self._run(
             "SELECT ticket FROM tickets t WHERE account = :account AND assignee_id = :agent "
@@ -166,7 +175,7 @@ class SqlOutbox:
             statuses=list(statuses),
             tag=tag,
         )
-        return await self._tags("tag", agent, [row.ticket for row in rows], tag, new_id, at)
+        return await self._tags("tag", agent, [row.ticket for row in rows], tag, new_id, at, note)
 
     async def send_to_group(
         self, ticket: int, place: int, write_id: str, at: datetime, tags: tuple[str, ...] = ()
@@ -201,17 +210,25 @@ class SqlOutbox:
         return await self._tags("untag", agent, [row.ticket for row in rows], tag, new_id, at)
 
     async def _tags(
-        self, kind: str, agent: int, tickets: Sequence[int], tag: str, new_id: Callable[[], str], at: datetime
+        self,
+        kind: str,
+        agent: int,
+        tickets: Sequence[int],
+        tag: str,
+        new_id: Callable[[], str],
+        at: datetime,
+        note: str = "",
     ) -> int:
         await self._run(
             "INSERT INTO outbox (account, id, ticket, agent_id, group_id, read_at, queue, as_of, state, attempts, "
-            "fence, lease_until, kind, tags) SELECT :account, v.id, v.ticket, :agent, NULL, :at, '', :at, 'pending', "
-            "0, 0, 'epoch', :kind, ARRAY[:tag] FROM unnest(CAST(:ids AS text[]), CAST(:tickets AS bigint[])) "
+            "fence, lease_until, kind, tags, note) SELECT :account, v.id, v.ticket, :agent, NULL, :at, '', :at, 'pending', "
+            "0, 0, 'epoch', :kind, ARRAY[:tag], :note FROM unnest(CAST(:ids AS text[]), CAST(:tickets AS bigint[])) "
             "AS v(id, ticket)",
             kind=kind,
             agent=agent,
             tag=tag,
             at=at,
+            note=note,
             ids=[new_id() for _ in tickets],
             tickets=list(tickets),
         )

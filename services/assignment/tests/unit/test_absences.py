@@ -199,3 +199,87 @@ async def test_his_own_change_of_status_is_an_activity_and_another_s_is_not(
         seen.append(row.active_at)
 
     assert seen == [None, house.clock.now()]
+
+
+def noted(zendesk: LocalZendesk) -> dict[int, list[str]]:
+    assert not [c for found in zendesk.comments.values() for c in found if c["public"]]
+    return {n: [c["body"] for c in found] for n, found in sorted(zendesk.comments.items())}
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_note_goes_with_the_tag_once_on_what_is_open_even_if_the_answer_is_lost(
+    house: House, zendesk: LocalZendesk, lost: bool
+) -> None:
+    await opened(house, ooo_statuses=("away",), ooo_advanced=True, ooo_note="Back soon.")
+
+    if lost:
+        zendesk.fault("PUT tickets/5", lost=True)
+    await become(house, "away")
+    await house.write(ACCOUNT)
+
+    assert noted(zendesk) == {5: ["Back soon."], 6: ["Back soon."]}
+    assert tagged(zendesk) == [5, 6, 7, 8, 9]
+    assert [zendesk.tickets[n]["assignee_id"] for n in (5, 6)] == [1, 1]
+    assert await house.pending() == 0
+    await become(house, "online")
+    await become(house, "away")
+    assert noted(zendesk) == {5: ["Back soon."] * 2, 6: ["Back soon."] * 2}
+
+
+async def test_a_ticket_that_has_the_tag_already_gets_no_second_note(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    await opened(house, ooo_statuses=("away",), ooo_note="Back soon.")
+
+    await become(house, "away")
+    await become(house, "online")
+    await become(house, "away")
+
+    assert noted(zendesk) == {5: ["Back soon."], 6: ["Back soon."]}
+
+
+async def test_a_ticket_that_somebody_changes_meanwhile_is_read_again_and_noted_once(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    await opened(house, ooo_statuses=("away",), ooo_note="Back soon.")
+
+    def taken() -> None:
+        house.clock.advance(timedelta(seconds=1))
+        zendesk.change(5, assignee_id=9)
+        zendesk.change(6, priority="high")
+
+    zendesk.fault("PUT tickets/5", first=taken)
+    await become(house, "away")
+    await house.write(ACCOUNT)
+
+    assert noted(zendesk) == {6: ["Back soon."]}
+    assert tagged(zendesk) == [6]
+
+
+async def test_a_note_that_zendesk_refuses_costs_nobody_the_tag(house: House, zendesk: LocalZendesk) -> None:
+    await opened(house, ooo_statuses=("away",), ooo_note="Back soon.")
+
+    zendesk.fault("PUT tickets/5", status=422)
+    await become(house, "away")
+
+    assert (noted(zendesk), tagged(zendesk)) == ({6: ["Back soon."]}, [5, 6])
+    assert await house.pending() == 0
+    assert (await house.ticket(5)).routing != "waiting"
+
+
+async def test_many_notes_go_by_one_job_and_tickets_that_go_back_have_theirs(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    await opened(house, ooo_statuses=("away",), ooo_release=True, ooo_note="Back soon.")
+    for number in range(30, 50):
+        zendesk.ticket(number, group_id=SUPPORT, assignee_id=1, status="open")
+        await house.webhook(number)
+
+    await become(house, "away")
+    await house.write(ACCOUNT)
+
+    released = [5, 6, *range(30, 50)]
+    assert noted(zendesk) == {n: ["Back soon."] for n in released}
+    assert [zendesk.tickets[n]["assignee_id"] for n in released] == [None] * len(released)
+    assert tagged(zendesk) == released
+    assert zendesk.calls.count("PUT tickets/update_many") == 1

@@ -135,6 +135,23 @@ async def test_absence_rules_are_set_and_activities_told_over_the_api(
         )
     assert "`online` receives" in refused.value.violations[0].description
 
+    for text, kept in [("", ""), (" Back soon. ", "Back soon.")]:
+        out = resources.OutOfOffice(statuses=["away"], tag="gone", note=True, note_text=text)
+        settings = resources.AccountSettings(out_of_office=out)
+        answer = await call(rpc, "UpdateAccountSettings", parent=PARENT, settings=settings)
+        assert (answer.settings.out_of_office.note, answer.settings.out_of_office.note_text) == (True, kept)
+    for text in ("Dear {{ticket.requester.name}}", "{% if ticket %}x{% endif %}"):
+        out = resources.OutOfOffice(statuses=["away"], note=True, note_text=text)
+        settings = resources.AccountSettings(out_of_office=out)
+        with pytest.raises(InvalidRequestError) as refused:
+            await call(rpc, "UpdateAccountSettings", parent=PARENT, settings=settings)
+        assert "placeholders" in refused.value.violations[0].description
+    out = resources.OutOfOffice(statuses=["away"], note_text="not without note")
+    answer = await call(
+        rpc, "UpdateAccountSettings", parent=PARENT, settings=resources.AccountSettings(out_of_office=out)
+    )
+    assert not answer.settings.out_of_office.note
+
     statuses = [messages.AgentStatus(user_id=1, status="away")]
     assert (await call(rpc, "SetStatuses", parent=PARENT, statuses=statuses)).changed == 1
     acts(1, "agent")
