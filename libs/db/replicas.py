@@ -34,9 +34,11 @@ class Replicas:
 
     Until its first beat a replica takes itself for the only one.
 
+    Attributes:
+        me: this process, unique.
+
     Args:
         service: names the leases, e.g. `assignment`.
-        me: this process, unique.
         changed: called when the set of living replicas is not what it was.
     """
 
@@ -51,7 +53,7 @@ class Replicas:
     ) -> None:
         self._database = database
         self._prefix = f"{service}.replica/"
-        self._me = me
+        self.me = me
         self._changed = changed
         self._monotonic = monotonic
         self._living: tuple[str, ...] = (me,)
@@ -65,7 +67,7 @@ class Replicas:
     def owns(self, account: str) -> bool:
         """Tell whether an account belongs to this replica."""
         living = self.living
-        return bool(living) and max(living, key=lambda one: _weight(one, account)) == self._me
+        return bool(living) and max(living, key=lambda one: _weight(one, account)) == self.me
 
     async def beat(self) -> None:
         """Renew the own lease and look who lives.
@@ -75,7 +77,7 @@ class Replicas:
         """
         began = self._monotonic()
         async with self._database.transaction() as connection:
-            await take_lease(connection, self._prefix + self._me, self._me, LEASE_SECONDS)
+            await take_lease(connection, self._prefix + self.me, self.me, LEASE_SECONDS)
             await connection.execute(text(_FORGET), {"prefix": self._prefix})
             found = await connection.execute(text(_LIVING), {"prefix": self._prefix})
             living = tuple(row.holder for row in found)
@@ -88,7 +90,7 @@ class Replicas:
         self._living = ()
         async with self._database.transaction() as connection:
             await connection.execute(
-                text("DELETE FROM leases WHERE name = :name"), {"name": self._prefix + self._me}
+                text("DELETE FROM leases WHERE name = :name"), {"name": self._prefix + self.me}
             )
 
     async def run(self) -> None:
@@ -98,7 +100,7 @@ class Replicas:
                 try:
                     await self.beat()
                 except (SQLAlchemyError, SetlistError) as error:
-                    get_logger().warning("no beat", replica=self._me, why=type(error).__name__)
+                    get_logger().warning("no beat", replica=self.me, why=type(error).__name__)
                 await asyncio.sleep(BEAT_SECONDS)
         finally:
             with contextlib.suppress(SQLAlchemyError, SetlistError, TimeoutError):  # then the lease runs out

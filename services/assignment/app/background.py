@@ -9,9 +9,10 @@ from datetime import timedelta
 
 from libs.db.engine import Database
 from libs.db.locks import take_lease
+from libs.db.replicas import Replicas
 from libs.db.requests import SqlRequests
 from libs.kernel.clock import Clock
-from libs.kernel.ids import AccountId, IdSource
+from libs.kernel.ids import AccountId
 from libs.telemetry.logs import get_logger
 from services.assignment.app.answer_offer import ExpireOffers
 from services.assignment.app.ports import Store
@@ -27,13 +28,16 @@ REQUESTS_KEPT = timedelta(days=1)
 
 
 class MinuteTicker:
-    """Runs the minute job of every account, on one replica per minute (a lease on the database's clock)."""
+    """Runs the minute job of every account, each on the replica that it belongs to.
 
-    def __init__(self, store: Store, database: Database, job: RunMinuteJob, ids: IdSource) -> None:
+    While accounts move two replicas may think that one is theirs: a lease on the database's clock lets one of them.
+    """
+
+    def __init__(self, store: Store, database: Database, job: RunMinuteJob, replicas: Replicas) -> None:
         self._store = store
         self._database = database
         self._job = job
-        self._holder = ids.new("tic")
+        self._replicas = replicas
 
     async def run(self) -> None:
         """Tick for ever."""
@@ -41,21 +45,27 @@ class MinuteTicker:
             await asyncio.sleep(MINUTE_SECONDS)
             await self.tick()
 
-    async def tick(self) -> bool:
-        """Run every account's job once; False when another replica has this minute."""
+    async def tick(self) -> int:
+        """Run the job of every account of this replica once; return of how many."""
         async with self._database.transaction() as connection:
-            lease = await take_lease(connection, "assignment.minute", self._holder, TICK_LEASE_SECONDS)
-            if lease is None:
-                return False
             await SqlRequests(connection).forget_before(REQUESTS_KEPT)
         places = asyncio.Semaphore(AT_ONCE)
 
-        async def one(account: AccountId) -> None:
+        async def one(account: AccountId) -> bool:
             async with places:
+                if not await self._taken(account):
+                    return False
                 await _logged(account, self._job(account, catch_up=True, wait_for_writes=True))
+                return True
 
-        await asyncio.gather(*(one(account) for account in await self._store.accounts()))
-        return True
+        mine = [account for account in await self._store.accounts() if self._replicas.owns(account)]
+        return sum(await asyncio.gather(*(one(account) for account in mine)))
+
+    async def _taken(self, account: AccountId) -> bool:
+        """Take an account's minute; False when another replica has it."""
+        async with self._database.transaction() as connection:
+            name = f"assignment.minute/{account}"
+            return await take_lease(connection, name, self._replicas.me, TICK_LEASE_SECONDS) is not None
 
 
 class OfferSweeper:

@@ -25,6 +25,8 @@ from services.assignment.domain.model import Decision, Outcome, Plan, Snapshot
 
 DECISIONS_CHANNEL = "assignment_decisions"
 """Where a notice with the account is sent when decisions were kept."""
+ROUNDS_CHANNEL = "assignment_rounds"
+"""Where a notice with the account is sent when there may be something to give (triggers of migration 0018)."""
 
 
 def _decision(row: Row[Any]) -> DecisionRow:
