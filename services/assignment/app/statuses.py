@@ -68,7 +68,7 @@ def require_choices(
     ]
     if faults:
         raise InvalidRequestError(faults[0].description, violations=faults)
-    if acting in statuses:
+    if acting is not None and acting in statuses:
         _require_choice(options, agents[acting], statuses[acting])
 
 

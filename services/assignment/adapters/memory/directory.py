@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from services.assignment.adapters.memory.statuses import MemoryStatuses
 from services.assignment.adapters.memory.tables import Tables
 from services.assignment.app.rows import Account, AgentRow, DedicatedRow, QueueRow
 
@@ -30,9 +31,15 @@ class MemoryDirectory:
         return True
 
     async def agents(
-        self, *, after: int = 0, limit: int = 1_000_000, inactive: bool = False
+        self,
+        *,
+        after: int = 0,
+        limit: int = 1_000_000,
+        inactive: bool = False,
+        only: Collection[int] | None = None,
     ) -> list[AgentRow]:
-        rows = [self._tables.agents[i] for i in sorted(self._tables.agents) if i > after]
+        known = sorted(self._tables.agents.keys() & set(only) if only is not None else self._tables.agents)
+        rows = [self._tables.agents[i] for i in known if i > after]
         return [self._tables.full_agent(r) for r in rows if r.active or inactive][:limit]
 
     async def agent(self, user_id: int) -> AgentRow | None:
@@ -103,15 +110,23 @@ class MemoryDirectory:
         self._tables.agents[row.user_id] = row
 
     async def set_statuses(
-        self, statuses: Mapping[int, str], at: datetime, absences: Mapping[int, str] | None = None
+        self,
+        statuses: Mapping[int, str],
+        at: datetime,
+        absences: Mapping[int, str] | None = None,
+        updater: int | None = None,
     ) -> int:
-        changed = 0
-        for user_id, status in statuses.items():
+        changed, records = 0, MemoryStatuses(self._tables)
+        for user_id, status in sorted(statuses.items()):
             row = self._tables.agents.get(user_id)
             why = (absences or {}).get(user_id, "")
-            if row is not None and (row.status, row.absence) != (status, why):
-                self._write(replace(row, status=status, status_at=at, absence=why, version=row.version + 1))
-                changed += 1
+            if row is None or (row.status, row.absence) == (status, why):
+                continue
+            changed += 1
+            if row.status != status:
+                records.keep(row, at)
+                row = replace(row, status=status, status_at=at, status_updater_id=updater)
+            self._write(replace(row, absence=why, version=row.version + 1))
         return changed
 
     async def put_activity(self, user_id: int, at: datetime) -> bool:
