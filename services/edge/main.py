@@ -28,12 +28,15 @@ from services.edge.http import (
     agents,
     authzen,
     oauth_endpoints,
+    playlist_statuses,
+    playlist_users,
     privacy,
     sunshine,
     webhooks,
     wellknown,
     zendesk_app,
 )
+from services.edge.http.api_keys import ApiKeys, KeyLimits, read_api_keys
 from services.edge.http.authzen_callers import read_enforcement_points
 from services.edge.http.authzen_setup import AuthZen
 from services.edge.http.errors import problem
@@ -56,10 +59,11 @@ def build_app(settings: EdgeSettings) -> Starlette:
     """Return the application.
 
     Raises:
-        ValueError: the file of enforcement points or of OAuth clients cannot be used.
+        ValueError: the file of enforcement points, of API keys or of OAuth clients cannot be used.
     """
     points = read_enforcement_points(settings.enforcement_points_file)
     clients = read_oauth_clients(settings.oauth_clients_file)
+    keys = read_api_keys(settings.api_keys_file)
     tls = None
     if settings.tls_cert_file and settings.tls_key_file and settings.tls_ca_file:
         files = (settings.tls_cert_file, settings.tls_key_file, settings.tls_ca_file)
@@ -72,6 +76,7 @@ def build_app(settings: EdgeSettings) -> Starlette:
         revocations = Revocations()
         tokens = ContextTokens(channels, "edge", clock, revocations)
         app.state.suite = Suite(channels, tokens, clock, settings.public_url)
+        app.state.api_keys = ApiKeys(keys, KeyLimits(clock))
         app.state.oauth_clients, app.state.issuer = clients, settings.issuer
         app.state.authzen = AuthZen(
             points,
@@ -90,7 +95,10 @@ def build_app(settings: EdgeSettings) -> Starlette:
             await asyncio.gather(following, return_exceptions=True)
         await channels.close()
 
-    modules = (zendesk_app, webhooks, agents, sunshine, authzen, privacy, oauth_endpoints, wellknown)
+    modules = (
+        zendesk_app, webhooks, agents, playlist_statuses, playlist_users,
+        sunshine, authzen, privacy, oauth_endpoints, wellknown,
+    )  # fmt: skip
     routes = [route for module in modules for route in module.ROUTES]
     return Starlette(
         routes=routes, lifespan=lifespan, exception_handlers={DependencyUnavailableError: _unavailable}

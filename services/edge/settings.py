@@ -20,6 +20,8 @@ class EdgeSettings(ServiceSettings):
         public_url: address under which Zendesk, browsers and enforcement points reach the edge.
         enforcement_points_file: JSON array of `{name, account, key_sha256, trusted?}`: the programs that may
             ask over AuthZEN with a key of their own; None = persons only.
+        api_keys_file: JSON array of `{name, account, key_sha256}`: the programs that may set statuses and limits
+            of one account's agents; None = nobody.
         oauth_clients_file: JSON array of `{client_id, secret_sha256, may, account?}`: who may introspect and
             revoke tokens; None = nobody.
         authzen_body_bytes: of one AuthZEN request.
@@ -32,6 +34,7 @@ class EdgeSettings(ServiceSettings):
     port: Port = 8080
     public_url: str = "http://127.0.0.1:8080"
     enforcement_points_file: Path | None = None
+    api_keys_file: Path | None = None
     oauth_clients_file: Path | None = None
     authzen_body_bytes: Annotated[int, Field(gt=0)] = 1024 * 1024
     authzen_items: Annotated[int, Field(gt=0, le=10_000)] = 1000

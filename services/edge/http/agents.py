@@ -31,16 +31,19 @@ def as_json(message: Message, status: int = 200) -> JSONResponse:
     return JSONResponse(value, status, headers={"cache-control": "no-store"})
 
 
-async def body_of(request: Request) -> dict[str, Any]:
+async def body_of(request: Request, maximum: int = MAXIMUM_BODY_BYTES) -> dict[str, Any]:
     """Return a request's JSON object.
+
+    Args:
+        maximum: bytes.
 
     Raises:
         InvalidRequestError: it is none, too large, or JSON that parsers read differently.
     """
     try:
-        value = parse(await read_bytes(request, MAXIMUM_BODY_BYTES) or b"{}", MAXIMUM_DEPTH)
+        value = parse(await read_bytes(request, maximum) or b"{}", MAXIMUM_DEPTH)
     except TooLargeError:
-        raise InvalidRequestError(f"the body is larger than {MAXIMUM_BODY_BYTES} bytes") from None
+        raise InvalidRequestError(f"the body is larger than {maximum} bytes") from None
     except BadJsonError as error:
         raise InvalidRequestError(str(error)) from None
     if not isinstance(value, dict):

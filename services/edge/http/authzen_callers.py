@@ -5,8 +5,6 @@ An installation token alone is no credential here: Zendesk's proxy adds it to wh
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +15,10 @@ from starlette.requests import Request
 from libs.clients.context_tokens import Metadata
 from libs.kernel.errors import PermissionDeniedError, UnauthenticatedError
 from libs.kernel.ids import AccountId
-from services.edge.http.entries import read_entries
+from services.edge.http.entries import by_key, key_hash_of, read_entries
 from services.edge.http.suite import SESSION_HEADER, suite_of
 
 _NAME = re.compile(r"[0-9a-z-]{1,63}")
-_HASH = re.compile(r"[0-9a-f]{64}")
 _MEMBERS = {"name", "account", "key_sha256", "trusted"}
 
 
@@ -72,12 +69,12 @@ def read_enforcement_points(path: Path | None) -> list[EnforcementPoint]:
 def _point(entry: object, where: str) -> EnforcementPoint:
     if not isinstance(entry, dict) or not {"name", "account", "key_sha256"} <= set(entry) <= _MEMBERS:
         raise ValueError(f"{where}: is no object with name, account, key_sha256 and perhaps trusted")
-    for member, form in (("name", _NAME), ("account", _NAME), ("key_sha256", _HASH)):
-        if not isinstance(entry[member], str) or not form.fullmatch(entry[member]):
-            raise ValueError(f"{where}: {member} must match {form.pattern}")
+    for member in ("name", "account"):
+        if not isinstance(entry[member], str) or not _NAME.fullmatch(entry[member]):
+            raise ValueError(f"{where}: {member} must match {_NAME.pattern}")
+    key_hash = key_hash_of(entry["key_sha256"], where)
     if not isinstance(entry.get("trusted", False), bool):
         raise ValueError(f"{where}: trusted must be true or false")
-    key_hash = bytes.fromhex(entry["key_sha256"])
     return EnforcementPoint(entry["name"], AccountId(entry["account"]), key_hash, entry.get("trusted", False))
 
 
@@ -107,11 +104,7 @@ def _known(request: Request, points: Sequence[EnforcementPoint]) -> EnforcementP
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise UnauthenticatedError("a bearer key is needed")
-    given = hashlib.sha256(key.strip().encode()).digest()
-    found = None
-    for point in points:  # every one is compared: the time tells nothing
-        if hmac.compare_digest(point.key_hash, given):
-            found = point
+    found = by_key(points, key)
     if found is None:
         raise UnauthenticatedError("the key is not known")
     return found

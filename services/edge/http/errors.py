@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 
@@ -74,17 +75,21 @@ def problem(
     if status == 503 and retry_after_seconds is None:
         retry_after_seconds = UNAVAILABLE_SECONDS
     if retry_after_seconds is not None:
-        headers["retry-after"] = str(max(1, round(retry_after_seconds + 0.5)))
+        headers["retry-after"] = str(max(1, math.ceil(retry_after_seconds)))
     if status == 401:
         headers["www-authenticate"] = 'Bearer error="invalid_token"'
     return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
 
 
-def problem_of(error: grpc.aio.AioRpcError) -> JSONResponse:
-    """Return the problem document of a failed call to a service."""
+def problem_of(error: grpc.aio.AioRpcError, status: int | None = None) -> JSONResponse:
+    """Return the problem document of a failed call to a service.
+
+    Args:
+        status: HTTP status; by default what the code maps to.
+    """
     info = error_info(error)
     return problem(
-        _BY_CODE.get(error.code(), 500),
+        status or _BY_CODE.get(error.code(), 500),
         info.reason if info else error.code().name,
         error.details() or "" if info else "the service did not answer",
         metadata={k: v for k, v in info.metadata.items() if k != "retry"} if info else None,
