@@ -22,6 +22,7 @@ async def applied(tx: Transaction, account: Account, queue: QueueRow, snapshot: 
             agent,
             capacity=own.get(agent.id, default),
             load=work.get(agent.id, _IDLE).units,
+            interruptible=work.get(agent.id, _IDLE).interruptible,
             open_queue=work.get(agent.id, _IDLE).of_queue,
         )
         for agent in snapshot.agents

@@ -9,7 +9,7 @@ from libs.crypto.chain import GENESIS, chain_hash
 from libs.kernel.clock import Clock
 from libs.kernel.errors import NotFoundError
 from libs.kernel.ids import AccountId
-from services.assignment.app import overflow, schedules
+from services.assignment.app import freeing, overflow, schedules, stickiness
 from services.assignment.app.chained import chained
 from services.assignment.app.ports import Store
 from services.assignment.app.route import Route
@@ -41,7 +41,7 @@ class Why:
     @property
     def sentences(self) -> list[str]:
         """Why it waits and what would free it."""
-        found = [*sentences(self.decision), *self.notes, *about_skills(self.decision, self.snapshot)]
+        found = [*sentences(self.decision, self.snapshot), *self.notes, *about_skills(self.decision, self.snapshot)]
         return found + place(self.decision, self.snapshot)
 
 
@@ -113,7 +113,9 @@ class Explain:
             if found is None:  # behind the queue's scan limit, or taken this very moment
                 raise missing
             notes = await schedules.notes(tx, queue, found, now)
+            notes += await stickiness.notes(tx, queue, found, now)
             notes += overflow.notes(queue, found, snapshot, await tx.directory.queues())
+            notes += await freeing.notes(tx, found, snapshot, now)
             return Why(found, queue.id, queue.model, snapshot, notes)
 
     async def verify_chain(self, account: AccountId) -> tuple[bool, int, int]:

@@ -214,10 +214,12 @@ class _Reader:
             paced = Counter(
                 g.agent for g in before.values() if g.agent in paces and g.at > at - paces[g.agent]
             )
-            units = Counter[AgentId]()
+            units, interruptible = Counter[AgentId](), Counter[AgentId]()
             for ticket, given in before.items():
                 if ticket in self.arrivals and (ticket not in works or given.at + works[ticket] > at):
-                    units[given.agent] += self.queues[self.arrivals[ticket][2]].work
+                    queue = self.queues[self.arrivals[ticket][2]]
+                    units[given.agent] += queue.work
+                    interruptible[given.agent] += queue.work if queue.interruptible else 0
             seen = {a.id for a in agents}
             whole = row.mechanism == "queue"  # a pull looks at one agent alone
             gone = [replace(a, active=False) for i, a in known.items() if whole and i not in seen]
@@ -227,6 +229,7 @@ class _Reader:
                     open_count=max(0, agent.open_count - busy[agent.id]) if agent.id in seen else 0,
                     assigned_12h=max(0, agent.assigned_12h - recent[agent.id]),
                     load=max(0, agent.load - units[agent.id]),
+                    interruptible=max(0, agent.interruptible - interruptible[agent.id]),
                     open_queue=0,
                     assigned_12h_queue=0,
                     assigned_rate=max(0, agent.assigned_rate - paced[agent.id]),

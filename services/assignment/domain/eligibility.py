@@ -118,6 +118,15 @@ def _unskilled(agent: Agent, kind: Kind) -> Code | None:
     return Code.SKILL_LEVEL if any(held[skill] < level for skill, level in kind.skills) else None
 
 
+def counted(agent: Agent, queue: Queue) -> int:
+    """Return the units of an agent's load that leave less room for tickets of a queue (facts: §4.1).
+
+    Work that may be interrupted comes on top of other work only where there is room for both; other work is given
+    as if it were not there.
+    """
+    return agent.load if queue.interruptible else agent.load - agent.interruptible
+
+
 def caps(agent: Agent, queue: Queue) -> dict[Code, int]:
     """Return how many more tickets each limit that binds an agent here lets him take; negative when passed by hand.
 
@@ -132,7 +141,7 @@ def caps(agent: Agent, queue: Queue) -> dict[Code, int]:
         found[Code.CHANNEL_LIMIT] = queue.open_limit - agent.open_queue
     if agent.capacity is not None:
         # All tickets of a round take the same, so that whole slots are exact (facts: §5.3).
-        found[Code.CAPACITY] = (agent.capacity - agent.load) // queue.work
+        found[Code.CAPACITY] = (agent.capacity - counted(agent, queue)) // queue.work
     if queue.scheduled and agent.daily_limit is not None:
         found[Code.DAILY_LIMIT] = agent.daily_limit - agent.assigned_12h
     if queue.scheduled and queue.daily_limit is not None:

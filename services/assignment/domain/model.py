@@ -105,6 +105,7 @@ class Agent:
         restricted: whether he had his data kept out of routing (GDPR Art. 18).
         capacity: units of work that he can have at once.
         load: units that his open tickets take; 0 where neither he nor the queue has such a limit.
+        interruptible: of these, those of work that other work may interrupt.
         open_queue: of these tickets, how many the queue in question gave him.
         rate_limit: most tickets that queues give him in `rate_minutes`; None = no such limit.
         assigned_rate: tickets that they gave him within that time.
@@ -133,6 +134,7 @@ class Agent:
     restricted: bool = False
     capacity: int | None = None
     load: int = 0
+    interruptible: int = 0
     open_queue: int = 0
     rate_limit: int | None = None
     rate_minutes: int | None = None
@@ -196,6 +198,7 @@ class Queue:
         weights: turns of each agent beside the others', in order of the agents; whoever is not named has 1. The
             weighted model's alone.
         work: units of an agent's capacity that one of its tickets takes.
+        interruptible: whether other work may interrupt its tickets: they take capacity from such queues alone.
         open_limit: most open tickets of this queue per agent.
         rate_limit: most tickets of this queue per agent in `rate_minutes`.
         ageing_seconds: waiting time that makes up for one step of priority; None = priority always goes first.
@@ -212,6 +215,7 @@ class Queue:
     closed: bool = False
     ageing_seconds: int | None = None
     work: int = 1
+    interruptible: bool = False
     open_limit: int | None = None
     rate_limit: int | None = None
     rate_minutes: int | None = None

@@ -34,6 +34,7 @@ _OWN = frozenset(
         "credit",
         "capacity",
         "load",
+        "interruptible",
         "open_queue",
         "rate_limit",
         "rate_minutes",

@@ -162,7 +162,9 @@ class Replay:
     def _put(self, agent: Agent, now: datetime) -> None:
         self._agents[agent.id] = agent
         mine, recent = self._open.get(agent.id, {}), self._recent.get(agent.id, {})
-        units = sum(number * self._queues[queue].crew.queue.work for queue, number in mine.items())
+        rules = {queue: self._queues[queue].crew.queue for queue in mine}
+        units = sum(number * rules[queue].work for queue, number in mine.items())
+        interruptible = sum(n * rules[queue].work for queue, n in mine.items() if rules[queue].interruptible)
         for queue, standing in self._queues.items():
             member = standing.crew.members.get(agent.id)
             standing.put(
@@ -170,6 +172,7 @@ class Replay:
                     agent,
                     open_count=agent.open_count + sum(mine.values()),
                     load=agent.load + units,
+                    interruptible=agent.interruptible + interruptible,
                     open_queue=agent.open_queue + mine.get(queue, 0),
                     assigned_12h=agent.assigned_12h + sum(recent.values()),
                     assigned_12h_queue=agent.assigned_12h_queue + recent.get(queue, 0),

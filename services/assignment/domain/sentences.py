@@ -41,6 +41,14 @@ _SENTENCES: dict[Code, str] = {
     Code.AGENT_INACTIVE: "{n} gone from Zendesk",
 }
 _ORDER = list(_SENTENCES)
+_INTERRUPTIBLE = (
+    "{who} {has} too little capacity left for work that may be interrupted, beside all other work: free when open "
+    "tickets are done, or with more capacity units"
+)
+_PRIMARY = (
+    "{who} {has} too little capacity left for a ticket of this queue, without counting work that may be interrupted: "
+    "free when other open tickets are done, or with more capacity units"
+)
 # What only an agent is told: a ticket that waits lost nobody.
 _TO_AGENTS: dict[Code, str] = {
     Code.LOST_ROTATION: "others come before the agent by turn: his turn comes, sooner with a larger weight",
@@ -58,8 +66,12 @@ _TO_AGENTS: dict[Code, str] = {
 }
 
 
-def sentences(decision: Decision) -> list[str]:
-    """Return why a ticket waits and what would free it, the most telling first."""
+def sentences(decision: Decision, snapshot: Snapshot | None = None) -> list[str]:
+    """Return why a ticket waits and what would free it, the most telling first.
+
+    Args:
+        snapshot: that it was decided from; tells which work counts towards a capacity.
+    """
     if decision.outcome is Outcome.QUEUE_CLOSED:
         return ["the queue's schedule rests now: its tickets are given when it opens"]
     if decision.outcome in GIVEN:
@@ -67,7 +79,7 @@ def sentences(decision: Decision) -> list[str]:
     if not decision.codes:
         return ["no agent is known: sync the account"]
     counts = Counter(decision.codes.values())
-    found = [_sentence(code, counts[code]) for code in _ORDER if counts[code]]
+    found = [_sentence(code, counts[code], snapshot) for code in _ORDER if counts[code]]
     if decision.outcome is Outcome.WAITING_ALL_FULL:
         return ["everybody who may take it is full", *found]
     return ["nobody may take it now", *found]
@@ -103,8 +115,17 @@ def about_skills(decision: Decision, snapshot: Snapshot) -> list[str]:
     ]
 
 
-def _sentence(code: Code, number: int) -> str:
+def _capacity(snapshot: Snapshot | None) -> str:
+    if snapshot is not None and snapshot.queue.interruptible:
+        return _INTERRUPTIBLE
+    if snapshot is not None and any(agent.interruptible for agent in snapshot.agents):
+        return _PRIMARY
+    return _SENTENCES[Code.CAPACITY]
+
+
+def _sentence(code: Code, number: int, snapshot: Snapshot | None = None) -> str:
     who = "1 agent" if number == 1 else f"{number} agents"
-    return _SENTENCES[code].format(
+    said = _capacity(snapshot) if code is Code.CAPACITY else _SENTENCES[code]
+    return said.format(
         who=who, n=f"{who} {'is' if number == 1 else 'are'}", has="has" if number == 1 else "have"
     )

@@ -33,8 +33,10 @@ class MemoryCapacities:
         hands += [(offer.agent_id, offer.queue) for offer in self._tables.live_offers()]
         units: Counter[int] = Counter()
         of_queue: Counter[int] = Counter()
+        interruptible: Counter[int] = Counter()
         for agent, source in hands:
             row = self._tables.queues.get(source)
             units[agent] += row.options.work_units if row else 1
+            interruptible[agent] += row.options.work_units if row and row.options.interruptible else 0
             of_queue[agent] += source == queue
-        return {agent: Work(units[agent], of_queue[agent]) for agent in units}
+        return {agent: Work(units[agent], of_queue[agent], interruptible[agent]) for agent in units}

@@ -12,7 +12,9 @@ from services.assignment.app.rows import Work
 
 _WORK = """
 SELECT w.agent_id, sum(coalesce(CAST(o.options ->> 'work_units' AS integer), 1)) AS units,
-       count(*) FILTER (WHERE w.queue = :queue) AS mine
+       count(*) FILTER (WHERE w.queue = :queue) AS mine,
+       coalesce(sum(coalesce(CAST(o.options ->> 'work_units' AS integer), 1))
+                FILTER (WHERE CAST(o.options ->> 'interruptible' AS boolean)), 0) AS interruptible
 FROM (
     SELECT t.assignee_id AS agent_id, a.queue FROM tickets t
     LEFT JOIN assignments a ON a.account = t.account AND a.ticket = t.ticket AND a.agent_id = t.assignee_id
@@ -52,4 +54,5 @@ class SqlCapacities:
             )
 
     async def work(self, queue: str) -> dict[int, Work]:
-        return {r.agent_id: Work(int(r.units), r.mine) for r in await self._run(_WORK, queue=queue)}
+        rows = await self._run(_WORK, queue=queue)
+        return {r.agent_id: Work(int(r.units), r.mine, int(r.interruptible)) for r in rows}

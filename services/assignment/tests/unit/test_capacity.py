@@ -127,3 +127,62 @@ def test_two_who_have_room_for_one_each_serve_two() -> None:
     plan = decide(Snapshot(agents, tickets, Queue("q", work=5)))
 
     assert sorted(d.agent or 0 for d in plan.assigned) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("interruptible", "of_which", "room"),
+    [(False, 0, 1), (False, 4, 2), (False, 6, 3), (True, 0, 1), (True, 4, 1), (True, 6, 1)],
+)
+def test_work_that_may_be_interrupted_takes_room_from_such_work_alone(
+    interruptible: bool, of_which: int, room: int
+) -> None:
+    """Ten units, six in hand, of which some may be interrupted; a ticket takes three."""
+    agent = Agent(1, BY_GROUP, capacity=10, load=6, interruptible=of_which)
+
+    assert caps(agent, Queue("q", work=3, interruptible=interruptible)) == {Code.CAPACITY: room}
+
+
+async def test_a_chat_comes_in_though_email_fills_the_agent_and_no_email_beside_chats(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    await channels(house)
+    await house.queue("email", source=71, position=1, options=QueueOptions(work_units=2, interruptible=True))
+    for number in (1, 3, 5, 7, 9, 11):
+        zendesk.ticket(number, group_id=SUPPORT)
+    await house.minute()
+    assert held(zendesk) == [1, 3, 5, 7, 9], "five times two units of ten"
+    why = await house.explain.why_waiting(ACCOUNT, 11)
+    assert why.sentences[1].startswith(
+        "1 agent has too little capacity left for work that may be interrupted, beside"
+    )
+
+    for number in (2, 4, 6):
+        zendesk.ticket(number, group_id=SUPPORT)
+    await house.minute()
+    assert held(zendesk) == [1, 2, 3, 4, 5, 7, 9], "two chats of five units, as if there were no email"
+    why = await house.explain.why_waiting(ACCOUNT, 6)
+    assert "without counting work that may be interrupted" in why.sentences[1]
+
+    for number in (1, 3, 5, 7, 9):
+        zendesk.change(number, status="solved")
+    await house.minute()
+    assert held(zendesk) == [2, 4], "chats take all the room that email needs"
+    zendesk.change(2, status="solved")
+    await house.minute()
+    await house.minute()
+    assert held(zendesk) == [4, 6]
+    zendesk.change(6, status="solved")
+    await house.minute()
+    await house.minute()
+    assert held(zendesk) == [4, 11]
+    for decision in await house.decisions():
+        assert (await house.explain.decision(ACCOUNT, decision.id)).recomputes
+
+
+def test_a_round_s_inputs_say_what_may_be_interrupted() -> None:
+    new = Snapshot(
+        [Agent(1, BY_GROUP, capacity=3, load=2, interruptible=1)], [], Queue("q", work=2, interruptible=True)
+    )
+
+    assert load(dump(new)) == new
+    assert "interruptible" not in dump(Snapshot([Agent(1, BY_GROUP)], [], Queue("q")))

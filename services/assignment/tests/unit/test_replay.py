@@ -244,3 +244,17 @@ def test_formulas_have_the_values_of_the_literature() -> None:
     assert erlang_a(2000, 1990, 1, 1).occupancy < 1
     with pytest.raises(ValueError, match="cannot keep up"):
         erlang_c(2, 2.0, 1)
+
+
+def test_a_call_comes_in_at_once_though_email_fills_the_agent_in_a_replay_too() -> None:
+    email = Queue("email", scheduled=False, interruptible=True)
+    call = Queue("call", scheduled=False)
+    arrivals = [
+        Arrival(T0 + m * MINUTE, Ticket(n, T0 + m * MINUTE, 7), HOUR, queue)
+        for n, m, queue in ((1, 1, "email"), (2, 2, "email"), (3, 5, "call"), (4, 6, "email"))
+    ]
+    past = history(arrivals, Agent(1, frozenset({7}), capacity=2))
+
+    found = [(s.ticket, (s.given.at - T0) / MINUTE) for s in Replay(past, Rules([email, call])).play()]
+
+    assert found == [(1, 1), (2, 2), (3, 5), (4, 62)], "beside the call there is room for one email"

@@ -22,6 +22,7 @@ ADMINS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("DeleteQueue", lambda: {"name": f"{PARENT}/queues/q"}),
     ("PauseQueue", lambda: {"name": f"{PARENT}/queues/q"}),
     ("ResumeQueue", lambda: {"name": f"{PARENT}/queues/q"}),
+    ("ResetRotation", lambda: {"name": f"{PARENT}/queues/q"}),
     ("UpdateAccountSettings", lambda: {"parent": PARENT}),
     ("UpdateAgentLimits", lambda: {"name": f"{PARENT}/agents/1"}),
     (

@@ -164,3 +164,23 @@ async def test_shares_of_groups_are_set_and_taken_away_over_the_api(
     assert not off.settings.group_shares
     tags = resources.AccountSettings(group_tags=4)
     assert (await call(rpc, "UpdateAccountSettings", parent=PARENT, settings=tags)).settings.group_tags == 4
+
+
+async def test_work_that_may_be_interrupted_is_a_rule_of_its_queue(
+    house: House, rpc: AssignmentServicer
+) -> None:
+    await house.open()
+    acts(9, "admin")
+    queue = resources.Queue(interruptible=True, work_units=3, **QUEUE)
+    made = (await call(rpc, "CreateQueue", parent=PARENT, queue=queue)).queue
+    changed = (
+        await call(
+            rpc,
+            "UpdateQueue",
+            queue=resources.Queue(name=made.name),
+            update_mask={"paths": ["interruptible"]},
+        )
+    ).queue
+
+    assert (made.interruptible, made.work_units) == (True, 3)
+    assert (changed.interruptible, changed.work_units) == (False, 3)
