@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from libs.crypto.chain import GENESIS, chain_hash
 from libs.kernel.clock import Clock
@@ -11,12 +12,13 @@ from libs.kernel.errors import NotFoundError
 from libs.kernel.ids import AccountId
 from services.assignment.app import freeing, overflow, schedules, stickiness
 from services.assignment.app.chained import chained
-from services.assignment.app.ports import Store
+from services.assignment.app.ports import Store, Transaction
+from services.assignment.app.rounds import rules
 from services.assignment.app.route import Route
-from services.assignment.app.rows import DecisionRow
+from services.assignment.app.rows import Account, DecisionRow, QueueRow, TicketRow
 from services.assignment.domain.decide import decide, tally
 from services.assignment.domain.errors import QueueNotActiveError
-from services.assignment.domain.model import GIVEN, Code, Decision, Snapshot
+from services.assignment.domain.model import GIVEN, Code, Decision, Outcome, Snapshot
 from services.assignment.domain.place import place
 from services.assignment.domain.sentences import about_skills, sentences
 
@@ -25,13 +27,18 @@ _PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """What would be decided for a waiting ticket now."""
+    """What would be decided for a waiting ticket now.
+
+    Attributes:
+        instead: all there is to say, where it is not the decision that tells why it waits.
+    """
 
     decision: Decision
     queue: str
     model: str
     snapshot: Snapshot
     notes: Sequence[str] = ()
+    instead: Sequence[str] = ()
 
     @property
     def free_eligible_agent(self) -> bool:
@@ -41,7 +48,13 @@ class Why:
     @property
     def sentences(self) -> list[str]:
         """Why it waits and what would free it."""
-        found = [*sentences(self.decision, self.snapshot), *self.notes, *about_skills(self.decision, self.snapshot)]
+        if self.instead:
+            return list(self.instead)
+        found = [
+            *sentences(self.decision, self.snapshot),
+            *self.notes,
+            *about_skills(self.decision, self.snapshot),
+        ]
         return found + place(self.decision, self.snapshot)
 
 
@@ -98,25 +111,49 @@ class Explain:
         await self._route.prepare(account)
         async with self._store.transaction(account) as tx:
             kept, known = await tx.directory.account(), await tx.tickets.one(ticket)
-            if kept is None or known is None or known.routing != "waiting":
+            if kept is None or known is None or known.routing not in ("waiting", "offered"):
                 raise missing
             now = self._clock.now()
+            if known.routing == "offered":
+                return await _thought_about(tx, ticket, missing)
             queue = await tx.tickets.holder(ticket, now)
             if queue is None:
                 if await tx.preferences.since(ticket) is not None:
                     raise QueueNotActiveError(
                         "the ticket is new: rules and its requester's earlier agent come first, ask again in a moment"
                     )
-                raise QueueNotActiveError("no active queue holds the ticket")
+                raise QueueNotActiveError(await _nowhere(tx, known))
             snapshot = await self._route.look(tx, kept, queue, now)
             found = next((d for d in decide(snapshot).decisions if d.ticket == ticket), None)
-            if found is None:  # behind the queue's scan limit, or taken this very moment
+            if found is None and queue.scan_limit is not None:
+                return await self._beyond(tx, kept, queue, ticket, now, missing)
+            if found is None:  # taken this very moment
                 raise missing
             notes = await schedules.notes(tx, queue, found, now)
             notes += await stickiness.notes(tx, queue, found, now)
             notes += overflow.notes(queue, found, snapshot, await tx.directory.queues())
             notes += await freeing.notes(tx, found, snapshot, now)
             return Why(found, queue.id, queue.model, snapshot, notes)
+
+    async def _beyond(
+        self,
+        tx: Transaction,
+        kept: Account,
+        queue: QueueRow,
+        ticket: int,
+        now: datetime,
+        missing: NotFoundError,
+    ) -> Why:
+        """Return why a ticket waits that its queue does not look at."""
+        snapshot = await self._route.look(tx, kept, replace(queue, scan_limit=None), now)
+        found = next((d for d in decide(snapshot).decisions if d.ticket == ticket), None)
+        if found is None:
+            raise missing
+        said = (
+            f"its queue looks at the {queue.scan_limit} oldest of the {len(snapshot.tickets)} tickets that wait in it, and "
+            "it is none of these: it is looked at as these go, or with a higher scan limit"
+        )
+        return Why(found, queue.id, queue.model, snapshot, instead=[said])
 
     async def verify_chain(self, account: AccountId) -> tuple[bool, int, int]:
         """Return whether the chain is intact, how many decisions were checked, and the first that does not fit."""
@@ -132,6 +169,33 @@ class Explain:
             if len(rows) < _PAGE:
                 return True, checked, 0
             after = rows[-1].sequence
+
+
+async def _thought_about(tx: Transaction, ticket: int, missing: NotFoundError) -> Why:
+    """Return why a ticket waits that an agent thinks about."""
+    offer = await tx.offers.live(ticket)
+    queue = await tx.directory.queue(offer.queue) if offer is not None else None
+    if offer is None or queue is None:
+        raise missing
+    decision = Decision(ticket, Outcome.OFFERED, 0, offer.agent_id, offer.group_id)
+    said = (
+        f"it is offered to agent `{offer.agent_id}`, who may answer until {offer.expires_at:%Y-%m-%d %H:%M:%S} UTC: then "
+        "the next is asked"
+    )
+    return Why(decision, queue.id, queue.model, Snapshot([], [], rules(queue)), instead=[said])
+
+
+async def _nowhere(tx: Transaction, ticket: TicketRow) -> str:
+    """Return why no active queue holds a ticket, and what would change it."""
+    paused = [
+        f"`{queue.title}`"
+        for queue in await tx.directory.queues()
+        if queue.state == "paused"
+        and (queue.kind == "scheduled" or queue.source in (0, ticket.facts.group_id))
+    ]
+    if paused:
+        return f"no active queue holds the ticket: resume {' or '.join(paused)}, or make a queue that does"
+    return "no active queue holds the ticket: make one for its group, or for a view that shows it"
 
 
 def _again(inputs: Snapshot, ticket: int) -> Decision | None:

@@ -15,6 +15,7 @@ from services.assignment.app.route import Route
 from services.assignment.app.rows import QueueRow
 from services.assignment.domain.errors import NotSyncedError
 from services.assignment.domain.model import Decision, Plan
+from services.assignment.domain.view_reads import NEVER
 
 
 @dataclass(slots=True)
@@ -24,6 +25,7 @@ class PlannedRun:
     Attributes:
         plans: of each queue that something waits in, in the order of the queues.
         left_out: titles of queues that were not decided, for there was too much before them.
+        unread: titles of queues whose view was not read yet, so that nothing is known to wait in them.
         considered: tickets that were looked at.
         waiting: tickets of the account that wait after it, in whatever queue or none.
     """
@@ -32,8 +34,17 @@ class PlannedRun:
     rule_version: int = 0
     plans: list[tuple[QueueRow, Plan]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
     considered: int = 0
     waiting: int = 0
+
+    @property
+    def nothing_known(self) -> list[str]:
+        """Of which queues nothing can be told, in sentences."""
+        return [
+            f"queue `{title}`: its view was not read yet, so that nothing is known to wait in it: ask again in a minute"
+            for title in self.unread
+        ]
 
     def decisions(self) -> Iterator[tuple[QueueRow, Decision]]:
         """Yield every decision with its queue, in the order in which they are made."""
@@ -70,7 +81,11 @@ class PlanRun:
                 raise NotSyncedError("nothing is known of this account yet: sync it first")
             planned.rule_version = kept.rule_version
             queues = [q for q in await tx.directory.queues() if q.state == "active"]
+            reads = await tx.views.reads()
         for queue in queues:
+            read = reads.get(queue.source)
+            if queue.kind == "scheduled" and queue.source and (read is None or read.read_at == NEVER):
+                planned.unread.append(queue.title)
             if most is not None and planned.considered >= most:
                 planned.left_out.append(queue.title)
                 continue

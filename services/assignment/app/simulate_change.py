@@ -129,6 +129,7 @@ def _left_out(planned: PlannedRun) -> list[str]:
         for queue, plan in planned.plans
         if len(plan.decisions) >= MOST_TICKETS
     ]
+    found += planned.nothing_known
     return found + [
         f"queue `{title}`: not looked at, for more than {MOST_TICKETS} tickets wait in those before it"
         for title in planned.left_out

@@ -66,6 +66,7 @@ def run_message(parent: str, planned: PlannedRun) -> messages.RunMinuteJobRespon
             planned_message(parent, queue, d, planned.as_of, planned.rule_version) for queue, d in shown
         ],
         decision_count=len(decided),
+        left_out=planned.nothing_known,
         waiting_by_outcome=waiting_by_outcome(d for _, d in decided),
     )
 

@@ -201,3 +201,13 @@ async def test_a_simulation_looks_at_so_many_tickets_and_says_what_it_left_out(
     async with house.store.transaction(ACCOUNT) as tx:
         assert [q.scan_limit for q in await tx.directory.queues()] == [None, None, None]
     assert replace(kept(house)).queues["first"].scan_limit is None
+
+
+async def test_a_queue_whose_view_was_not_read_yet_is_told(full: AssignmentServicer) -> None:
+    queue = resources.Queue(display_name="New view", kind=resources.Queue.KIND_SCHEDULED, source_id=88)
+    made = messages.CreateQueueRequest(parent=PARENT, queue=queue)
+
+    found = await simulated(full, Change(create_queue=made))
+
+    (said,) = found.left_out
+    assert said.startswith("queue `New view`: its view was not read yet")
