@@ -1,14 +1,21 @@
 """The served set and the balance, beside the solvers of others: OR-tools and SciPy.
 
-They are in no lockfile of the service (OR-tools needs another protobuf than grpcio-tools): the tests skip without them.
+They run in a process of their own (`services/assignment/tests/oracles`): OR-tools needs another protobuf than ours.
+Pants makes the program and names it; elsewhere the tests skip until it is made.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +27,40 @@ from services.assignment.domain.model import Agent, Model, Need, Plan, Queue, Re
 
 T0 = datetime(2026, 1, 5, 9, tzinfo=UTC)
 SIZES = [(30, 60), (100, 250), (200, 3_000), (300, 900)]
+PACKAGED = Path("dist/services.assignment.tests.oracles/main.pex")
+
+Solve = Callable[[dict[str, Any]], dict[str, Any]]
+Arc = tuple[int, int, int, int]  # tail, head, capacity, cost
+
+
+@pytest.fixture(scope="module")
+def solve() -> Iterator[Solve]:
+    """Ask the solvers of others: one process for all tests."""
+    root = Path(__file__).parents[4]
+    named = os.environ.get("ORACLES")  # by BUILD: then it must be there
+    program = root / (named or PACKAGED)
+    if not named and not program.exists():
+        pytest.skip(
+            "OR-tools and SciPy are not here: `./pants package services/assignment/tests/oracles` makes them"
+        )
+    with subprocess.Popen(
+        [sys.executable, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        into, out = process.stdin, process.stdout
+        assert into is not None
+        assert out is not None
+
+        def ask(problem: dict[str, Any]) -> dict[str, Any]:
+            into.write(json.dumps(problem) + "\n")
+            into.flush()
+            line = out.readline()
+            assert line, "the program ended: what it said is above"
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+
+        yield ask
+        into.close()
+    assert process.returncode == 0
 
 
 @pytest.fixture(params=range(3))
@@ -59,23 +100,19 @@ def given(plan: Plan) -> dict[int, int]:
     return {d.ticket: d.agent for d in plan.decisions if d.agent is not None}
 
 
-def ortools() -> Any:
-    return pytest.importorskip("ortools.graph.python.min_cost_flow", reason="OR-tools is not installed")
-
-
-def solve(arcs: list[tuple[int, int, int, int]], supplies: dict[int, int]) -> Any:
-    """Solve a min-cost maximum flow; arcs are (tail, head, capacity, cost)."""
-    flow = ortools().SimpleMinCostFlow()
-    for arc in arcs:
-        flow.add_arc_with_capacity_and_unit_cost(*arc)
-    for node, supply in supplies.items():
-        flow.set_node_supply(node, supply)
-    assert flow.solve_max_flow_with_min_cost() == flow.OPTIMAL
-    return flow
+def cheapest(arcs: Sequence[Arc], supplies: dict[int, int]) -> dict[str, Any]:
+    """Return a maximum flow of least cost, as a problem for OR-tools."""
+    columns = dict(zip(("tails", "heads", "capacities", "costs"), zip(*arcs, strict=True), strict=True))
+    return {
+        "solve": "cheapest_flow",
+        **columns,
+        "nodes": [*supplies],
+        "supplies": [*supplies.values()],
+    }
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_or_tools_serves_the_same_tickets(dice: random.Random, size: tuple[int, int]) -> None:
+def test_or_tools_serves_the_same_tickets(solve: Solve, dice: random.Random, size: tuple[int, int]) -> None:
     """A cheapest maximum flow, with the rank as cost, is the lexicographically best of a matroid (facts: §5.3)."""
     snapshot = world(dice, *size)
     order = sorted(snapshot.tickets, key=lambda t: value_order(t, snapshot.queue))
@@ -86,14 +123,14 @@ def test_or_tools_serves_the_same_tickets(dice: random.Random, size: tuple[int, 
         mine = node.setdefault(("agent", agent.id), len(node) + 2)
         arcs += [(node[g], mine, room(agent), 0) for g in agent.groups if g in node]
         arcs.append((mine, sink, room(agent), 0))
-    flow = solve(arcs, {source: len(order), sink: -len(order)})
+    flow = solve(cheapest(arcs, {source: len(order), sink: -len(order)}))
 
-    theirs = {t.id for rank, t in enumerate(order) if flow.flow(rank)}
+    theirs = {t.id for t, taken in zip(order, flow["flows"], strict=False) if taken}  # their arcs come first
     assert given(decide(snapshot)).keys() == theirs
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_or_tools_finds_no_better_balance(dice: random.Random, size: tuple[int, int]) -> None:
+def test_or_tools_finds_no_better_balance(solve: Solve, dice: random.Random, size: tuple[int, int]) -> None:
     snapshot = world(dice, *size)
     mine = given(decide(snapshot))
     groups = {t.id: t.group for t in snapshot.tickets}
@@ -106,17 +143,17 @@ def test_or_tools_finds_no_better_balance(dice: random.Random, size: tuple[int, 
         arcs += [(node[g], one, room(agent), 0) for g in agent.groups if g in demand]
         # The k-th slot costs what it adds to the square of the load.
         arcs += [(one, 0, 1, 2 * (agent.open_count + k) + 1) for k in range(room(agent))]
-    flow = solve(arcs, {0: -len(mine), **supplies})
+    flow = solve(cheapest(arcs, {0: -len(mine), **supplies}))
 
-    assert flow.maximum_flow() == len(mine)
+    assert flow["flow"] == len(mine)
     got = Counter(mine.values())
     cost = sum((a.open_count + got[a.id]) ** 2 - a.open_count**2 for a in snapshot.agents)
-    assert cost == flow.optimal_cost()
+    assert cost == flow["cost"]
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_or_tools_finds_no_better_quality_and_no_better_balance_of_that(
-    dice: random.Random, size: tuple[int, int]
+    solve: Solve, dice: random.Random, size: tuple[int, int]
 ) -> None:
     """Quality first: a skill that is held is worth more than any balance."""
     snapshot, much = world(dice, *size), 10**6
@@ -136,49 +173,45 @@ def test_or_tools_finds_no_better_quality_and_no_better_balance_of_that(
             (node[k], one, room(agent), -much * quality(agent, k)) for k in demand if k.group in agent.groups
         ]
         arcs += [(one, 0, 1, 2 * (agent.open_count + k) + 1) for k in range(room(agent))]
-    flow = solve(arcs, {0: -len(mine), **supplies})
+    flow = solve(cheapest(arcs, {0: -len(mine), **supplies}))
 
     people, got = {a.id: a for a in agents}, Counter(mine.values())
     cost = sum((a.open_count + got[a.id]) ** 2 - a.open_count**2 for a in agents)
     cost -= much * sum(quality(people[agent], kinds[ticket]) for ticket, agent in mine.items())
-    assert flow.maximum_flow() == len(mine)
-    assert cost == flow.optimal_cost()
+    assert flow["flow"] == len(mine)
+    assert cost == flow["cost"]
 
 
 def test_scipy_serves_the_same_tickets_one_row_per_ticket_and_one_column_per_slot(
-    dice: random.Random,
+    solve: Solve, dice: random.Random
 ) -> None:
-    optimize = pytest.importorskip("scipy.optimize", reason="SciPy is not installed")
-    numpy = pytest.importorskip("numpy", reason="NumPy is not installed")
     snapshot = world(dice, 30, 150)
     order = sorted(snapshot.tickets, key=lambda t: value_order(t, snapshot.queue))
     slots = [a for a in snapshot.agents for _ in range(room(a))]
-    worth = numpy.zeros((len(order), len(slots) + len(order)))  # the last columns are for who waits
-    for row, ticket in enumerate(order):
-        for column, agent in enumerate(slots):
-            worth[row, column] = len(order) - row if ticket.group in agent.groups else -1
-    rows, columns = optimize.linear_sum_assignment(worth, maximize=True)
+    worth = [
+        [len(order) - row if ticket.group in agent.groups else -1 for agent in slots]
+        + [0] * len(order)  # for who waits
+        for row, ticket in enumerate(order)
+    ]
+    columns = solve({"solve": "assignment", "worth": worth})["columns"]
 
-    theirs = {order[r].id for r, c in zip(rows, columns, strict=True) if c < len(slots)}
+    theirs = {ticket.id for ticket, column in zip(order, columns, strict=True) if column < len(slots)}
     assert given(decide(snapshot)).keys() == theirs
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_scipy_finds_no_larger_set(dice: random.Random, size: tuple[int, int]) -> None:
-    graph = pytest.importorskip("scipy.sparse.csgraph", reason="SciPy is not installed")
-    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
-    numpy = pytest.importorskip("numpy", reason="NumPy is not installed")
+def test_scipy_finds_no_larger_set(solve: Solve, dice: random.Random, size: tuple[int, int]) -> None:
     snapshot = world(dice, *size)
     crew = Crew(snapshot.queue, Restrictions(), snapshot.agents)
     wanted = Counter(crew.number(t, None) for t in snapshot.tickets)
-    kinds = len(wanted)
-    capacity = numpy.zeros((2 + kinds + len(crew.profiles),) * 2, dtype=numpy.int32)
+    source, sink, first = 0, 1, 2
+    profile = first + len(wanted)
+    arcs = []
     for kind, number in wanted.items():
-        capacity[0, 2 + kind] = number
-        for profile in crew.able[kind]:
-            capacity[2 + kind, 2 + kinds + profile] = len(snapshot.tickets)
-    for each in crew.profiles:
-        capacity[2 + kinds + each.index, 1] = each.free
-    flow = graph.maximum_flow(sparse.csr_matrix(capacity), 0, 1)
+        arcs.append((source, first + kind, number))
+        arcs += [(first + kind, profile + able, len(snapshot.tickets)) for able in crew.able[kind]]
+    arcs += [(profile + each.index, sink, each.free) for each in crew.profiles]
+    columns = dict(zip(("tails", "heads", "capacities"), zip(*arcs, strict=True), strict=True))
+    flow = solve({"solve": "largest_flow", **columns, "source": source, "sink": sink})
 
-    assert len(given(decide(snapshot))) == flow.flow_value
+    assert len(given(decide(snapshot))) == flow["flow"]
