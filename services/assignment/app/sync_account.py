@@ -88,7 +88,8 @@ class SyncAccount:
                 hook = kept if webhook_url else present
                 kept = replace(
                     present,
-                    synced_at=now,
+                    # Until the export was read once it is read from here: what came since must not be left out.
+                    synced_at=now if present.export_cursor else present.synced_at,
                     restrictions=restrictions,
                     fields=kept.fields,
                     webhook=hook.webhook,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -39,6 +40,19 @@ async def test_agents_memberships_views_and_restrictions_are_copied(
     assert (agents[4].manager, agents[4].role_type, agents[4].status) == (True, 1, "away")
     assert (await account(house)).restrictions.groups == {SUPPORT}
     assert await house.policy.may_update_settings(ACCOUNT, 4, 1) == "manages_agent_settings"
+
+
+async def test_a_sync_before_the_export_was_ever_read_leaves_out_nothing(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    await house.open(1)
+    zendesk.ticket(5, group_id=SUPPORT)
+    house.clock.advance(timedelta(minutes=30))
+    await house.sync(ACCOUNT, HOOK)
+
+    await house.minute()
+
+    assert zendesk.writes == [(5, 1)]
 
 
 async def test_a_second_sync_makes_nothing_twice_and_keeps_what_is_ours(

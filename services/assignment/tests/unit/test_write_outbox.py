@@ -173,6 +173,17 @@ async def test_an_agent_who_is_gone_or_suspended_gets_nothing_more(
     assert (await house.decisions(5))[-1].outcome == "WAITING_NO_ELIGIBLE_AGENT"
 
 
+async def test_many_refusals_for_one_agent_hold_up_no_ticket(house: House, zendesk: LocalZendesk) -> None:
+    await decided(house, 5, 6, 7)
+    await house.set_status("online", 2)
+    zendesk.users[1]["suspended"] = True
+
+    assert (await house.write(ACCOUNT)).failed == 3
+    await house.minute()
+
+    assert sorted(zendesk.writes) == [(5, 2), (6, 2), (7, 2)]
+
+
 async def test_a_ticket_that_zendesk_refuses_for_itself_waits_until_somebody_changes_it(
     house: House, zendesk: LocalZendesk
 ) -> None:
