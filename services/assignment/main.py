@@ -22,6 +22,7 @@ from libs.service.run import run_service
 from libs.zendesk.sql_windows import SqlWindows
 from services.assignment.adapters.privacy import PrivacyClient
 from services.assignment.adapters.sql.decisions import DECISIONS_CHANNEL, ROUNDS_CHANNEL
+from services.assignment.adapters.sql.statuses import STATUSES_CHANNEL
 from services.assignment.adapters.sql.store import SqlStore
 from services.assignment.adapters.sql.subjects import PLACES
 from services.assignment.adapters.suite import AuthInstallations, PolicyClient
@@ -124,6 +125,7 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
         ("drain", drain.run),
         ("due rounds", Listener(database.url, ROUNDS_CHANNEL, drain.hear).listen),
         ("decisions", Listener(database.url, DECISIONS_CHANNEL, bell.ring).listen),
+        ("statuses", Listener(database.url, STATUSES_CHANNEL, bell.ring).listen),
     ]
     if settings.minute_job:
         background.append(("minute job", MinuteTicker(store, database, job, replicas).run))

@@ -54,6 +54,10 @@ class Statuses(Protocol):
     under a lock that is held until the change commits, so that nothing ever appears behind a reader.
     """
 
+    async def head(self) -> int:
+        """Return the id of the newest record there ever was; 0 = none."""
+        ...
+
     async def page(self, after: int, limit: int) -> list[StatusRecord]:
         """Return records behind an id, by id."""
         ...

@@ -1,4 +1,4 @@
-"""WatchAssignments: decisions as they are kept, without gaps, from any sequence on."""
+"""WatchAssignments and WatchStatuses: what is kept, as it is kept, without gaps, from any place on."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from libs.kernel.ids import AccountId
 from services.assignment.app.ports import Store
-from services.assignment.app.rows import DecisionRow
+from services.assignment.app.rows import AgentRow, DecisionRow
 from services.assignment.domain.model import GIVEN
 
 HEARTBEAT_SECONDS = 5.0
 STEP = 200
-"""Decisions that are read at once."""
+"""Decisions, or statuses that ended, that are read at once."""
 _GIVEN = {outcome.value for outcome in GIVEN}
 
 
 class Bell:
-    """Wakes whoever waits for an account's decisions; a notice may be lost, so that they also look by themselves."""
+    """Wakes whoever waits for an account's decisions or statuses; a notice may be lost, so that they also look by themselves."""
 
     def __init__(self) -> None:
         self._waiting: dict[AccountId, asyncio.Event] = {}
@@ -47,8 +47,20 @@ class Seen:
     row: DecisionRow | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SeenStatus:
+    """An agent whose status changed, as he is now; without one, a heartbeat.
+
+    Attributes:
+        record: every change up to the record of this id was told.
+    """
+
+    record: int
+    row: AgentRow | None = None
+
+
 class Watch:
-    """Reads the log of decisions; the bell wakes it, heartbeats tell that it lives."""
+    """Reads the log of decisions, or the history of statuses; the bell wakes it, heartbeats tell that it lives."""
 
     def __init__(self, store: Store, bell: Bell, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
         self._store = store
@@ -79,3 +91,32 @@ class Watch:
                 await asyncio.wait_for(rung.wait(), self._heartbeat_seconds)
             except TimeoutError:
                 yield Seen(after)
+
+    async def statuses(self, account: AccountId, after: int) -> AsyncIterator[SeenStatus]:
+        """Yield agents whose statuses changed behind a record, and a heartbeat when nothing happens.
+
+        Who changed several times meanwhile is told once: what counts is what he has now.
+
+        Args:
+            after: what the last answer told; 0 = from now on.
+        """
+        if not after:
+            async with self._store.transaction(account) as tx:
+                after = await tx.statuses.head()
+        yield SeenStatus(after)
+        while True:
+            rung = self._bell.next(account)
+            async with self._store.transaction(account) as tx:
+                records = await tx.statuses.page(after, STEP)
+                users = {record.user_id for record in records}
+                rows = await tx.directory.agents(inactive=True, only=users) if users else []
+            for place, row in enumerate(rows, 1):
+                yield SeenStatus(records[-1].id if place == len(rows) else after, row)
+            if records:
+                after = records[-1].id
+            if len(records) == STEP:
+                continue
+            try:
+                await asyncio.wait_for(rung.wait(), self._heartbeat_seconds)
+            except TimeoutError:
+                yield SeenStatus(after)

@@ -71,7 +71,7 @@ class AgentMethods(Methods):
     ) -> list[resources.Agent]:
         rows = await update_limits(self._use.store, account, changes)
         async with self._use.store.transaction(account) as tx:
-            return await _messages(tx, account_name(account), rows)
+            return await agent_messages(tx, account_name(account), rows)
 
     async def SetStatuses(
         self, request: messages.SetStatusesRequest, context: Any
@@ -106,7 +106,7 @@ class AgentMethods(Methods):
                 after=after, limit=size + 1, inactive=request.show_inactive, only=only
             )
             shown, token = self._cut(rows, size, query, lambda r: r.user_id)
-            agents = await _messages(tx, request.parent, shown)
+            agents = await agent_messages(tx, request.parent, shown)
         return messages.ListAgentsResponse(agents=agents, next_page_token=token)
 
     async def GetAgent(self, request: messages.GetAgentRequest, context: Any) -> messages.GetAgentResponse:
@@ -117,11 +117,11 @@ class AgentMethods(Methods):
             if row is None:
                 raise NotFoundError("no such agent", metadata={"name": request.name})
             held = await tx.skills.of_agents([row.user_id])
-            (message,) = await _messages(tx, account_name(account), [row], held)
+            (message,) = await agent_messages(tx, account_name(account), [row], held)
         return messages.GetAgentResponse(agent=message)
 
 
-async def _messages(
+async def agent_messages(
     tx: Transaction,
     parent: str,
     rows: Sequence[AgentRow],

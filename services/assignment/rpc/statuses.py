@@ -1,7 +1,8 @@
-"""Statuses that ended, as reports read them (facts: §2.7)."""
+"""Statuses: those that ended, as reports read them, and changes as they happen (facts: §2.7)."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC
 from typing import Any
 
@@ -9,7 +10,8 @@ from libs.kernel.errors import FieldViolation, InvalidRequestError
 from libs.kernel.ids import account_of
 from libs.rpc.pages import page_size
 from services.assignment.app.status_history import StatusRecord
-from services.assignment.rpc.authority import require_admin
+from services.assignment.rpc.agents import agent_messages
+from services.assignment.rpc.authority import require_admin, require_staff
 from services.assignment.rpc.mapping import timestamp
 from services.assignment.rpc.use_cases import Methods
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
@@ -60,3 +62,15 @@ class StatusMethods(Methods):
             end_of_stream=not more,
             end_time=timestamp(shown[-1].ended_at if shown else None),
         )
+
+    async def WatchStatuses(
+        self, request: messages.WatchStatusesRequest, context: Any
+    ) -> AsyncIterator[messages.WatchStatusesResponse]:
+        require_staff()
+        account = account_of(request.parent)
+        async for seen in self._use.watch.statuses(account, request.after_record):
+            agent = None
+            if seen.row is not None:
+                async with self._use.store.transaction(account) as tx:
+                    (agent,) = await agent_messages(tx, request.parent, [seen.row])
+            yield messages.WatchStatusesResponse(agent=agent, record=seen.record)

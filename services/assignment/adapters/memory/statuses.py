@@ -24,6 +24,9 @@ class MemoryStatuses:
             number, agent.user_id, agent.status, agent.status_updater_id, agent.status_at, ended
         )
 
+    async def head(self) -> int:
+        return self._tables.last_status_record
+
     async def page(self, after: int, limit: int) -> list[StatusRecord]:
         records = self._tables.status_records
         return [records[number] for number in sorted(records) if number > after][:limit]

@@ -34,7 +34,7 @@ class MemoryStore:
 
     Args:
         clock: of leases, in seconds; what the database's clock is to PostgreSQL.
-        heard: told the account after each transaction that kept decisions.
+        heard: told the account after each transaction that kept decisions or changed statuses.
     """
 
     def __init__(
@@ -79,7 +79,8 @@ class MemoryStore:
             if dry:
                 return
             self._tables[account] = work
-            if len(work.decisions) > len(before.decisions):
+            changed = work.last_status_record > before.last_status_record
+            if changed or len(work.decisions) > len(before.decisions):
                 self._heard(account)
 
     async def accounts(self) -> list[AccountId]:

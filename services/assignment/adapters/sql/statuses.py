@@ -9,8 +9,12 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.db.notify import notify
 from libs.kernel.ids import AccountId
 from services.assignment.app.status_history import IdleRule, StatusRecord
+
+STATUSES_CHANNEL = "assignment_statuses"
+"""Told the account whenever a status ended."""
 
 # The row of the counter stays locked until the transaction ends: ids become visible in their order.
 _NUMBERS = """
@@ -48,6 +52,11 @@ class SqlStatuses:
         if agents:
             last = (await self._run(_NUMBERS, count=len(agents))).scalar_one()
             await self._run(_KEEP, before=last - len(agents), users=list(agents), at=at)
+            await notify(self._connection, STATUSES_CHANNEL, self._account)
+
+    async def head(self) -> int:
+        rows = await self._run("SELECT last FROM status_counters WHERE account = :account")
+        return int(rows.scalar_one_or_none() or 0)
 
     async def page(self, after: int, limit: int) -> list[StatusRecord]:
         rows = await self._run(

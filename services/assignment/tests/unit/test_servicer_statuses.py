@@ -148,3 +148,23 @@ async def test_limits_of_several_agents_change_by_their_masks(house: House, rpc:
     acts(1, "agent")
     with pytest.raises(PermissionDeniedError):
         await call(rpc, "BatchUpdateAgentLimits", parent=PARENT, requests=[whole])
+
+
+async def test_changes_are_streamed_to_staff(house: House, rpc: AssignmentServicer) -> None:
+    await house.open(1)
+    acts(1, "agent")
+    stream = rpc.WatchStatuses(messages.WatchStatusesRequest(parent=PARENT), None)
+    first = await anext(stream)
+    await become(house, rpc, "away", 1)
+    told = await anext(stream)
+
+    assert (first.HasField("agent"), first.record) == (False, 1)
+    assert (told.agent.user_id, told.agent.status, told.agent.status_updater_id, told.record) == (
+        1,
+        "away",
+        1,
+        2,
+    )
+    acts(7, "end_user")
+    with pytest.raises(PermissionDeniedError):
+        await anext(rpc.WatchStatuses(messages.WatchStatusesRequest(parent=PARENT), None))

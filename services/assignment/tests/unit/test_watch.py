@@ -73,3 +73,37 @@ async def test_the_bell_wakes_at_once(house: House, zendesk: LocalZendesk) -> No
     told = await asyncio.wait_for(waiting, 30)
     assert told.row is not None
     assert told.row.ticket == 5
+
+
+async def test_a_change_of_status_is_told_as_it_is_now_and_from_where_it_was_left(house: House) -> None:
+    await house.open(1)
+    await house.set_status("away", 1)
+    await house.set_status("online", 1)
+    await house.set_status("invisible", 2)
+    seen = house.watch.statuses(ACCOUNT, 1)
+
+    told = [await anext(seen) for _ in range(3)]
+    await house.set_status("online", 2)
+    told.append(await anext(seen))
+
+    assert [(one.record, one.row and (one.row.user_id, one.row.status)) for one in told] == [
+        (1, None),
+        (1, (1, "online")),
+        (4, (2, "invisible")),
+        (5, (2, "online")),
+    ]
+
+
+async def test_statuses_from_now_on_begin_with_a_heartbeat_and_the_bell_wakes_at_once(house: House) -> None:
+    await house.open(1)
+    seen = Watch(house.store, house.bell, heartbeat_seconds=3600).statuses(ACCOUNT, 0)
+    assert (await anext(seen)).record == 1
+    waiting = asyncio.ensure_future(anext(seen))
+    await asyncio.wait_for(house.set_status("away", 2), 30)
+    await house.set_status("online", 2)
+
+    told = await asyncio.wait_for(waiting, 30)
+    assert told.row is not None
+    assert (told.row.user_id, told.row.status) == (2, "online")
+    idle = Watch(house.store, house.bell, heartbeat_seconds=0.001).statuses(ACCOUNT, 7)
+    assert [(await anext(idle)).record for _ in range(3)] == [7, 7, 7]
