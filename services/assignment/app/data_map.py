@@ -45,8 +45,8 @@ DATA_MAP = DataMap(
             for column in ("user_id", "status", "started_at", "ended_at")
         ),
         Column("status_records", "updater_id", Strategy.PSEUDONYMISE, "who gave a status", "updater_id"),
-        *not_personal("status_records", "account id", "place in the history"),
-        *not_personal("status_counters", "account last", "how many statuses ended"),
+        *not_personal("status_records", "account id reached_at", "place in the history"),
+        *not_personal("status_counters", "account last reached_at", "how many statuses ended"),
         Column("agent_idle_rules", "user_id", Strategy.DELETE_ROW, "whose idle rule", "user_id"),
         *not_personal("agent_idle_rules", "account enabled minutes", "when somebody counts as idle"),
         Column("memberships", "user_id", Strategy.DELETE_ROW, "who belongs to a group", "user_id"),

@@ -20,17 +20,25 @@ STATUSES_CHANNEL = "assignment_statuses"
 _NUMBERS = """
 INSERT INTO status_counters AS c (account, last) VALUES (:account, :count)
 ON CONFLICT (account) DO UPDATE SET last = c.last + excluded.last
-RETURNING last
+RETURNING last, reached_at
 """
+# INVARIANT: `reached_at`, the latest end up to a record, never falls with the id.
 _KEEP = """
-INSERT INTO status_records (account, id, user_id, status, updater_id, started_at, ended_at)
-SELECT :account, :before + t.place, a.user_id, a.status, a.status_updater_id, a.status_at, greatest(a.status_at, :at)
-FROM unnest(CAST(:users AS bigint[])) WITH ORDINALITY AS t(user_id, place)
-JOIN agents a ON a.account = :account AND a.user_id = t.user_id
+WITH kept AS (
+    INSERT INTO status_records (account, id, user_id, status, updater_id, started_at, ended_at, reached_at)
+    SELECT :account, :before + t.place, a.user_id, a.status, a.status_updater_id, a.status_at,
+           greatest(a.status_at, :at),
+           greatest(:reached, max(greatest(a.status_at, :at)) OVER (ORDER BY t.place))
+    FROM unnest(CAST(:users AS bigint[])) WITH ORDINALITY AS t(user_id, place)
+    JOIN agents a ON a.account = :account AND a.user_id = t.user_id
+    RETURNING reached_at
+)
+UPDATE status_counters SET reached_at = (SELECT max(reached_at) FROM kept) WHERE account = :account
 """
 _BEHIND = """
 SELECT coalesce(
-    (SELECT min(id) - 1 FROM status_records WHERE account = :account AND ended_at >= :start),
+    (SELECT id - 1 FROM status_records WHERE account = :account AND reached_at >= :start
+     ORDER BY reached_at, id LIMIT 1),
     (SELECT last FROM status_counters WHERE account = :account),
     0
 ) AS id
@@ -50,8 +58,8 @@ class SqlStatuses:
     async def keep(self, agents: Sequence[int], at: datetime) -> None:
         """Keep that agents' statuses, as their rows still have them, end; the rows are locked."""
         if agents:
-            last = (await self._run(_NUMBERS, count=len(agents))).scalar_one()
-            await self._run(_KEEP, before=last - len(agents), users=list(agents), at=at)
+            last, reached = (await self._run(_NUMBERS, count=len(agents))).one()
+            await self._run(_KEEP, before=last - len(agents), reached=reached, users=list(agents), at=at)
             await notify(self._connection, STATUSES_CHANNEL, self._account)
 
     async def head(self) -> int:

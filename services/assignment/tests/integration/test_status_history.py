@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from libs.db.engine import Database
+from libs.db.migrate import migrate
 from libs.kernel.ids import AccountId, UserId
 from libs.participant.sql import SqlSubjects
+from libs.testing.postgres import FreshDatabase
+from services.assignment.adapters.sql.store import SqlStore
 from services.assignment.adapters.sql.subjects import PLACES
 from services.assignment.app.data_map import DATA_MAP
 from services.assignment.app.ports import Store
 from services.assignment.app.status_history import IdleRule
-from services.assignment.tests.store_conformance import later, seed
+from services.assignment.tests.store_conformance import agent, later, seed
 
 pytestmark = pytest.mark.integration
+PACKAGE = "services.assignment.migrations"
 
 
 async def waits(database: Database) -> None:
@@ -80,3 +86,34 @@ async def test_an_agent_s_history_goes_and_others_keep_theirs_without_him(
         assert left == [(2, "online", None), (2, "away", None)]
         await tx.directory.set_statuses({2: "away"}, later(3))
         assert [r.id for r in await tx.statuses.page(4, 10)] == [5]
+
+
+async def test_where_an_old_history_begins_is_filled_in_by_the_migration(
+    fresh_database: FreshDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = tmp_path / "before_status_order"
+    older.mkdir()
+    (older / "__init__.py").touch()
+    for file in files(PACKAGE).iterdir():
+        if file.name[:4].isdigit() and file.name < "0022":
+            (older / file.name).write_text(file.read_text())
+    monkeypatch.syspath_prepend(tmp_path)
+    url = fresh_database(None)
+    migrate(url, older.name)
+    database = Database(url)
+    rows = [{"id": n, "at": later(at)} for n, at in enumerate((10, 30, 20, 40), 1)]
+    async with database.transaction() as connection:
+        await connection.execute(
+            text("INSERT INTO status_records VALUES ('a', :id, 1, 'away', NULL, :at, :at)"), rows
+        )
+        await connection.execute(text("INSERT INTO status_counters VALUES ('a', 4)"))
+
+    migrate(url, PACKAGE)
+
+    async with SqlStore(database).transaction(AccountId("a")) as tx:
+        found = [await tx.statuses.behind(later(at)) for at in (0, 10, 11, 20, 30, 31, 40, 41)]
+        assert found == [0, 0, 1, 1, 1, 3, 3, 4]
+        await tx.directory.sync_agents([agent(1, status_at=later(15))], [])
+        await tx.directory.set_statuses({1: "away"}, later(35))
+        assert [await tx.statuses.behind(later(at)) for at in (31, 40, 41)] == [3, 3, 5]
+    await database.close()
