@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,12 +17,17 @@ from services.assignment.app.rounds import rules
 from services.assignment.app.route import Route
 from services.assignment.app.rows import Account, DecisionRow, QueueRow, TicketRow
 from services.assignment.domain.decide import decide, tally
+from services.assignment.domain.details import detail
 from services.assignment.domain.errors import QueueNotActiveError
 from services.assignment.domain.model import GIVEN, Code, Decision, Outcome, Snapshot
 from services.assignment.domain.place import place
+from services.assignment.domain.scores import Score, Scored, scored
 from services.assignment.domain.sentences import about_skills, sentences
+from services.assignment.domain.verdict import verdict
 
 _PAGE = 1000
+_MOST_TICKETS = 20
+"""That are named of those that took an agent's slots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +70,49 @@ class Explained:
     Attributes:
         codes: everybody who was considered, with his one code; nobody once the inputs are forgotten.
         recomputes: whether the kept inputs give the same decision today; None when no inputs are kept.
+        inputs: that it was made from, and what they come to today.
     """
 
     row: DecisionRow
     codes: Mapping[int, str]
     recomputes: bool | None
+    inputs: Snapshot | None = None
+    again: Scored | None = None
+
+    @property
+    def sentences(self) -> list[str]:
+        """The rule, the winner's score and by how much who lost; or why the ticket waited."""
+        if self.inputs is None or self.again is None:
+            return ["its inputs are not kept any more: the codes alone are left"]
+        if self.again.decision.outcome in GIVEN:
+            return verdict(self.again, self.inputs)
+        return [
+            *sentences(self.again.decision, self.inputs),
+            *about_skills(self.again.decision, self.inputs),
+            *place(self.again.decision, self.inputs),
+        ]
+
+    def score(self, agent: int) -> Score | None:
+        """Return what the rule compared of an agent when the ticket was given."""
+        return self.again.scores.get(agent) if self.again is not None else None
+
+    def details(self, agents: Collection[int]) -> dict[int, dict[str, str]]:
+        """Return the numbers behind the codes of some agents."""
+        ticket = (
+            next((t for t in self.inputs.tickets if t.id == self.row.ticket), None) if self.inputs else None
+        )
+        if self.inputs is None or ticket is None:
+            return {}
+        found = {
+            one.id: detail(Code(self.codes[one.id]), one, self.inputs.queue, ticket, self.inputs.as_of)
+            for one in self.inputs.agents
+            if one.id in agents and one.id in self.codes
+        }
+        for agent, tickets in self.again.took.items() if self.again is not None else ():
+            if agent in found:
+                shown = tickets[:_MOST_TICKETS]
+                found[agent] = {"count": str(len(tickets)), "tickets": ",".join(map(str, shown))}
+        return found
 
 
 class Explain:
@@ -92,13 +135,14 @@ class Explain:
         if row is None:
             name = f"accounts/{account}/decisions/{decision_id}"
             raise NotFoundError("no such decision", metadata={"name": name})
-        again = None if inputs is None else _again(inputs, row.ticket)
-        codes = {} if again is None else {agent: code.value for agent, code in again.codes.items()}
+        again = None if inputs is None else scored(inputs, row.ticket)
+        codes = {} if again is None else {agent: code.value for agent, code in again.decision.codes.items()}
         if row.named:
             codes = {agent: code for code, agents in row.named.items() for agent in agents}
         if row.agent_id is not None:
             codes[row.agent_id] = Code.CHOSEN.value
-        return Explained(row, codes, None if inputs is None else again is not None and _same(again, row))
+        recomputes = None if inputs is None else again is not None and _same(again.decision, row)
+        return Explained(row, codes, recomputes, inputs, again)
 
     async def why_waiting(self, account: AccountId, ticket: int) -> Why:
         """Decide the ticket's queue again, on a snapshot as of now, and keep nothing.
@@ -196,10 +240,6 @@ async def _nowhere(tx: Transaction, ticket: TicketRow) -> str:
     if paused:
         return f"no active queue holds the ticket: resume {' or '.join(paused)}, or make a queue that does"
     return "no active queue holds the ticket: make one for its group, or for a view that shows it"
-
-
-def _again(inputs: Snapshot, ticket: int) -> Decision | None:
-    return next((d for d in decide(inputs).decisions if d.ticket == ticket), None)
 
 
 def _same(again: Decision, row: DecisionRow) -> bool:

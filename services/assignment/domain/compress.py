@@ -19,6 +19,7 @@ from services.assignment.domain import rotation
 from services.assignment.domain.eligibility import Kind, barred, caps, kind_of, quality
 from services.assignment.domain.model import Agent, AgentId, Code, Model, Queue, Restrictions, Ticket
 from services.assignment.domain.profiles import BY_LOAD, NEVER, UNLIMITED, Entry, Member, Profile, shared
+from services.assignment.domain.quality import Best
 
 _STALE_ENTRIES = 64
 
@@ -52,8 +53,8 @@ class Crew:
         self._bars: list[list[Code | None]] = []
         self.able: list[list[int]] = []
         """By number of the kind: the profiles that may take its tickets."""
-        self.unfit: frozenset[tuple[int, int]] = frozenset()
-        """(kind, profile) that the best fit of the last round left out."""
+        self.best: Best | None = None
+        """How the tickets of the last round fit best; None = wherever they go."""
         for agent in agents:
             self.put(agent)
 
@@ -143,6 +144,10 @@ class Crew:
             for p in eligible[number]
         }
         return {place: fit for place, fit in found.items() if fit}
+
+    def kind(self, number: int) -> Kind:
+        """Return the kind of a number."""
+        return self._kinds[number]
 
     def bar(self, kind: int, profile: Profile) -> Code | None:
         """Return why a profile may not take tickets of a kind; None when it may."""

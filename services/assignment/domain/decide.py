@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from services.assignment.domain.compress import Crew
@@ -23,6 +23,7 @@ from services.assignment.domain.model import (
     Queue,
     Snapshot,
     Ticket,
+    TicketId,
 )
 
 _PRIORITY = {"urgent": 0, "high": 1, "normal": 2, "low": 3}
@@ -40,6 +41,10 @@ _LOST = {
 }
 
 
+Before = Callable[[Crew, TicketId, int], None]
+"""Sees the agents as they are when a ticket is given: the crew, the ticket, the number of its kind."""
+
+
 def value_order(ticket: Ticket, queue: Queue) -> tuple[object, ...]:
     """Return the key of a ticket: what is most valuable comes first, ties end with the id.
 
@@ -55,8 +60,12 @@ def value_order(ticket: Ticket, queue: Queue) -> tuple[object, ...]:
     return (step, ticket.created_at, ticket.id)
 
 
-def decide(snapshot: Snapshot) -> Plan:
-    """Decide one round of one queue."""
+def decide(snapshot: Snapshot, before: Before | None = None) -> Plan:
+    """Decide one round of one queue.
+
+    Args:
+        before: told of each ticket before it is given, and changes nothing.
+    """
     order = sorted(snapshot.tickets, key=lambda t: value_order(t, snapshot.queue))
     if snapshot.queue.closed:
         rests = [Decision(t.id, Outcome.QUEUE_CLOSED, rank) for rank, t in enumerate(order, 1)]
@@ -69,7 +78,8 @@ def decide(snapshot: Snapshot) -> Plan:
     eligible = {kind: [p for p in crew.able[kind] if crew.profiles[p].free] for kind in set(kinds)}
     matching = Matching(eligible, {p.index: p.free for p in crew.profiles})
     served = [(t.id, kind) for t, kind in zip(order, kinds, strict=True) if matching.serve(kind)]
-    given = hand_out(crew, [kind for _, kind in served], eligible, matching)
+    look = None if before is None else lambda place: before(crew, *served[place])
+    given = hand_out(crew, [kind for _, kind in served], eligible, matching, look)
     chosen = dict(zip((t for t, _ in served), given, strict=True))
     reasons = _Reasons(crew, agents, snapshot.engine)
     decisions = [
@@ -105,7 +115,7 @@ class _Reasons:
 
     def __init__(self, crew: Crew, agents: Mapping[AgentId, Agent], engine: int) -> None:
         self.crew = crew
-        self.unfit = crew.unfit if engine >= _KNOWS_QUALITY else frozenset()
+        self.best = crew.best if engine >= _KNOWS_QUALITY else None
         self.agents = agents
         self.filled: dict[AgentId, int] = {}
         """Rank of the ticket that took an agent's last slot."""
@@ -128,7 +138,8 @@ class _Reasons:
 
     def loses(self, kind: int, profile: int) -> Code:
         """Return why an agent of a profile who could have had a ticket of a kind did not get it."""
-        return Code.LOST_QUALITY if (kind, profile) in self.unfit else self.lost
+        fits = self.best is None or (kind, profile) not in self.best.unfit
+        return self.lost if fits else Code.LOST_QUALITY
 
     def decision(self, ticket: Ticket, kind: int, rank: int, chosen: AgentId | None) -> Decision:
         if chosen is None:

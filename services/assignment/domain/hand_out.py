@@ -7,7 +7,7 @@ served ticket keeps a place and the whole stays as balanced as it can be.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
 
 from services.assignment.domain import rotation
@@ -22,24 +22,31 @@ from services.assignment.domain.turns import Turns
 Eligible = Mapping[int, Sequence[int]]
 
 
-def hand_out(crew: Crew, served: Sequence[int], eligible: Eligible, matching: Matching[int]) -> list[AgentId]:
+def hand_out(
+    crew: Crew,
+    served: Sequence[int],
+    eligible: Eligible,
+    matching: Matching[int],
+    before: Callable[[int], None] | None = None,
+) -> list[AgentId]:
     """Return the agent of each served ticket, and charge the agents.
 
     Args:
         served: numbers of the kinds of the served tickets, in value order.
         eligible: profiles with free slots of each kind.
         matching: that serves them.
+        before: called before each ticket is given, with its place.
     """
     demand = Counter(served)
     heaps = {p: crew.profiles[p].heap for one in demand for p in eligible[one]}
     targets: dict[AgentId, int] | None = None
-    places, crew.unfit = eligible, frozenset()
+    places, crew.best = eligible, None
     fits = crew.quality({one: eligible[one] for one in demand})
     # With one kind and no difference in quality, taking the next in turn is the best balance already.
     if fits or len(demand) > 1:
         free = {p: crew.profiles[p].free for p in heaps}
         chosen = best(demand, eligible, free, fits) if fits else Best({k: [*eligible[k]] for k in demand})
-        crew.unfit = chosen.unfit
+        crew.best = chosen if fits else None
         balance, targets = balanced(crew, demand, chosen, eligible)
         places, matching = chosen.eligible, Matching(chosen.eligible, dict.fromkeys(heaps, 0), balance.flow)
         heaps = {p: [] for p in heaps}
@@ -50,13 +57,15 @@ def hand_out(crew: Crew, served: Sequence[int], eligible: Eligible, matching: Ma
             heapify(heap)
     found = []
     turns = Turns(crew)
-    for one in served:
+    for place, one in enumerate(served):
         changed = turns.changed(eligible[one])
         weight = crew.weight(eligible[one])
         share = rotation.share_of(weight)
         crew.accrue(eligible[one], share)
         sharing = sum(crew.profiles[p].sharing for p in eligible[one])
         turn = share * weight, sharing
+        if before is not None:
+            before(place)
         tops = [(p, top) for p in places[one] if (top := crew.top(heaps[p])) is not None]
         best_owed = min((top for _, top in tops), key=lambda m: (-m.credit, m.id)) if changed else None
         by_credit = best_owed is not None and turns.by_credit(one, eligible[one], turn, best_owed)

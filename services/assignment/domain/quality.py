@@ -9,26 +9,44 @@ exact.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 _SINK = ("sink", 0)
 Node = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Best:
     """What every way of the best quality has in common.
 
     Attributes:
         eligible: profiles that tickets of each kind may go to.
         full: profiles whose slots are all taken.
-        unfit: (kind, profile) where a ticket could go, but goes in none of these ways.
+        flow, height: one such way and its potentials; None where everything is as good.
     """
 
     eligible: dict[int, list[int]]
     full: frozenset[int] = frozenset()
-    unfit: frozenset[tuple[int, int]] = frozenset()
+    flow: _Flow | None = None
+    height: Mapping[Node, int] = field(default_factory=dict)
+
+    @cached_property
+    def unfit(self) -> frozenset[tuple[int, int]]:
+        """(kind, profile) where a ticket could go, but goes in none of these ways; found when it is asked for."""
+        if self.flow is None:
+            return frozenset()
+        # A ticket can move to a place where a circle of arcs leads through it.
+        part, fine = (_components(self.flow.moves(self.height, costless=only)) for only in (False, True))
+        return frozenset(
+            (kind, p)
+            for kind, profiles in self.flow.eligible.items()
+            for p in profiles
+            if p not in self.flow.flow[kind]
+            and part["kind", kind] == part["profile", p]
+            and (p not in self.eligible[kind] or fine["kind", kind] != fine["profile", p])
+        )
 
 
 class _Flow:
@@ -161,17 +179,8 @@ def best(
         ]
         for kind, profiles in flow.eligible.items()
     }
-    # A ticket can move to a place where a circle of arcs leads through it.
-    part, fine = (_components(flow.moves(height, costless=only)) for only in (False, True))
-    unfit = frozenset(
-        (kind, p)
-        for kind, profiles in flow.eligible.items()
-        for p in profiles
-        if p not in flow.flow[kind]
-        and part["kind", kind] == part["profile", p]
-        and (p not in may[kind] or fine["kind", kind] != fine["profile", p])
-    )
-    return Best(may, frozenset(p for p in free if height["profile", p] < height[_SINK]), unfit)
+    full = frozenset(p for p in free if height["profile", p] < height[_SINK])
+    return Best(may, full, flow, height)
 
 
 def _components(arcs: Mapping[Node, Sequence[Node]]) -> dict[Node, int]:

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from libs.kernel.errors import NotFoundError
 from libs.kernel.ids import account_name, account_of
 from libs.telemetry.logs import get_logger
+from services.assignment.app.explain import Explained
 from services.assignment.app.rows import DecisionRow
 from services.assignment.rpc.authority import require_staff
 from services.assignment.rpc.mapping import (
     ROUTING_NAMES,
     decision_message,
+    score_message,
     summary_message,
     ticket_message,
 )
 from services.assignment.rpc.use_cases import Methods, last
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
 from setlist.assignment.v1 import assignment_service_pb2 as messages
+
+
+def _candidate(found: Explained, details: Mapping[int, Mapping[str, str]], agent: int) -> resources.Candidate:
+    score = found.score(agent)
+    return resources.Candidate(
+        agent_id=agent,
+        code=found.codes.get(agent, ""),
+        detail=details.get(agent, {}),
+        score=None if score is None else score_message(score),
+    )
 
 
 class EvidenceMethods(Methods):
@@ -65,10 +79,18 @@ class EvidenceMethods(Methods):
         size, after, query = self._page(request)
         rows = [(agent, codes[agent]) for agent in sorted(codes) if agent > after]
         shown, token = self._cut(rows[: size + 1], size, query, lambda r: r[0])
+        winner, runner_up = row.agent_id, found.again.runner_up if found.again is not None else None
+        named = [agent for agent in (winner, runner_up) if agent is not None]
+        details = found.details({*named, *(agent for agent, _ in shown)})
+        candidate = partial(_candidate, found, details)
         return messages.ExplainDecisionResponse(
             decision=decision_message(parent, row),
-            candidates=[resources.Candidate(agent_id=agent, code=code) for agent, code in shown],
+            candidates=[candidate(agent) for agent, _ in shown],
             next_page_token=token,
+            sentences=found.sentences,
+            winner=candidate(winner) if winner is not None else None,
+            runner_up=candidate(runner_up) if runner_up is not None else None,
+            recomputes=found.recomputes,
         )
 
     async def WhyWaiting(

@@ -11,6 +11,7 @@ from libs.kernel.errors import FieldViolation, InvalidRequestError
 from services.assignment.app.rows import Account, AgentRow, DecisionRow, QueueRow, SummaryRow, TicketRow
 from services.assignment.app.status_history import IdleRule
 from services.assignment.domain.limits import Limit
+from services.assignment.domain.scores import Score
 from services.assignment.rpc.limits import written
 from services.assignment.rpc.options import put_options
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
@@ -196,6 +197,18 @@ def decision_message(parent: str, row: DecisionRow) -> resources.Decision:
         write=_WRITES[row.write],
         hash=row.hash.hex(),
         sequence=row.sequence,
+    )
+
+
+def score_message(score: Score) -> resources.Score:
+    """Return what a rule compared of an agent as a message."""
+    return resources.Score(
+        open_count=score.open,
+        round_count=score.before,
+        turns_owed=score.turns,
+        assign_time=timestamp(score.last),
+        wishes=score.wishes,
+        preferred=score.preferred,
     )
 
 

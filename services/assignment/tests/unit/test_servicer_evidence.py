@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from libs.kernel.errors import InvalidRequestError, NotFoundError
 from services.assignment.rpc.servicer import AssignmentServicer
-from services.assignment.tests.house import BILLING, HOOK, SUPPORT, House
+from services.assignment.tests.house import ACCOUNT, BILLING, HOOK, SUPPORT, House
 from services.assignment.tests.unit.calls import PARENT, QUEUE, acts, call
 from services.assignment.tests.zendesk import LocalZendesk
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
@@ -62,6 +63,14 @@ async def test_a_decision_is_explained_with_every_candidate(
     codes = {c.agent_id: c.code for c in answer.candidates}
 
     assert codes == {1: "CHOSEN", 2: "LOST_ROTATION", 3: "NOT_IN_GROUP", 9: "STATUS_NOT_ONLINE"}
+    assert answer.sentences == [
+        "the queue gives in turns",
+        "agents `1` and `2` came out equal: the smaller number goes first",
+    ]
+    assert (answer.winner.agent_id, answer.runner_up.agent_id, answer.recomputes) == (1, 2, True)
+    assert answer.winner.score == answer.runner_up.score == resources.Score(turns_owed=0.5)
+    details = {c.agent_id: dict(c.detail) for c in answer.candidates}
+    assert details == {1: {}, 2: {}, 3: {"group": str(SUPPORT)}, 9: {"status": "away"}}
     with pytest.raises(NotFoundError):
         await call(rpc, "GetDecision", name=f"{PARENT}/decisions/none")
 
@@ -118,3 +127,50 @@ async def test_a_waiting_ticket_says_in_sentences_what_would_free_it(
 
     assert answer.sentences[0] == "nobody may take it now"
     assert "3 agents are not online: free when they set their status to online" in answer.sentences
+
+
+async def test_a_decision_s_candidates_page_with_the_winner_on_each_page_until_the_inputs_are_forgotten(
+    house: House, rpc: AssignmentServicer, zendesk: LocalZendesk
+) -> None:
+    await house.open(1, 2)
+    zendesk.ticket(5, group_id=SUPPORT)
+    acts(None)
+    taken = await house.webhook(5)
+    acts(1, "agent")
+    name = f"{PARENT}/decisions/{taken[1]}"
+
+    first = await call(rpc, "ExplainDecision", name=name, page_size=3)
+    second = await call(rpc, "ExplainDecision", name=name, page_size=3, page_token=first.next_page_token)
+    assert [[c.agent_id for c in page.candidates] for page in (first, second)] == [[1, 2, 3], [9]]
+    assert first.winner == second.winner == first.candidates[0]
+    assert first.runner_up == second.runner_up == first.candidates[1]
+    assert second.next_page_token == ""
+
+    async with house.store.transaction(ACCOUNT) as tx:
+        await tx.decisions.forget_inputs(house.clock.now() + timedelta(days=1), 10)
+    forgotten = await call(rpc, "ExplainDecision", name=name)
+    assert forgotten.sentences == ["its inputs are not kept any more: the codes alone are left"]
+    assert [(c.agent_id, c.code, c.HasField("score")) for c in forgotten.candidates] == [(1, "CHOSEN", False)]
+    assert not forgotten.HasField("recomputes")
+
+
+async def test_a_decision_that_a_ticket_waits_says_why_it_did(
+    house: House, rpc: AssignmentServicer, zendesk: LocalZendesk
+) -> None:
+    await house.open(1)
+    await house.set_limits(1, inbox=1)
+    for number in (5, 6):
+        zendesk.ticket(number, group_id=SUPPORT)
+    await house.minute()
+    await house.minute()
+    (waits,) = [d.id for d in await house.decisions() if d.agent_id is None]
+    acts(1, "agent")
+
+    answer = await call(rpc, "ExplainDecision", name=f"{PARENT}/decisions/{waits}")
+
+    assert answer.sentences[0] == "everybody who may take it is full"
+    assert not answer.HasField("winner")
+    assert not answer.HasField("runner_up")
+    assert answer.recomputes
+    mine = [(c.code, dict(c.detail)) for c in answer.candidates if c.agent_id == 1]
+    assert mine == [("SLOT_TAKEN", {"count": "1", "tickets": "5"})]
