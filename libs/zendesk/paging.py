@@ -113,6 +113,11 @@ class Pages(AsyncIterator[T], Generic[T]):
                 raise StopAsyncIteration
             self.position, self._rows = Position(self._next), None
 
+    @property
+    def on_last_page(self) -> bool:
+        """Whether what is left is on the page that was fetched last."""
+        return self._rows is not None and self._next is None
+
     async def all(self) -> list[T]:
         """Walk to the end and return the rows."""
         return [row async for row in self]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from libs.zendesk.answers import shaped
@@ -80,16 +80,41 @@ class Tickets:
         tickets = shaped("GET tickets/show_many", lambda: [Ticket.of(row) for row in found])
         return {ticket.id: ticket.next_breach_at for ticket in tickets}
 
-    async def requested(self, user_id: int) -> list[Ticket]:
+    async def requested(self, user_id: int, *, fields: Collection[int] = ()) -> list[Ticket]:
         """Return every ticket that the user requested, the deleted ones not among them."""
         return await Pages(
-            self._transport, "users/{id}/tickets/requested", "tickets", Ticket.of, {"id": user_id}
+            self._transport,
+            "users/{id}/tickets/requested",
+            "tickets",
+            lambda row: Ticket.of(row, fields),
+            {"id": user_id},
         ).all()
 
     async def of_view(self, view_id: int) -> list[Ticket]:
         """Return the tickets of a view; rows may repeat or be missing when it changes meanwhile."""
         pages = Pages(self._transport, "views/{id}/tickets", "tickets", Ticket.of, {"id": view_id})
         return list({t.id: t async for t in pages}.values())
+
+    async def of_view_since(self, view_id: int, since: datetime) -> tuple[list[Ticket], bool]:
+        """Return the tickets of a view that changed at an instant or later, and maybe more; the latest first.
+
+        For a view without groups: these come before the order. Rows may repeat, but for these none is missing: what
+        changes meanwhile moves to the front, and others back.
+
+        Returns:
+            The tickets, and whether these are all that the view holds.
+        """
+        route, sorting = "views/{id}/tickets", {"sort_by": "updated", "sort_order": "desc"}
+        pages = Pages(self._transport, route, "tickets", Ticket.of, {"id": view_id}, params=sorting)
+        found: dict[int, Ticket] = {}
+        latest, sorted_so_far = datetime.max.replace(tzinfo=UTC), True
+        async for ticket in pages:
+            sorted_so_far = sorted_so_far and ticket.updated_at <= latest
+            latest = ticket.updated_at
+            if sorted_so_far and latest < since and not pages.on_last_page:
+                return list(found.values()), False
+            found.setdefault(ticket.id, ticket)
+        return list(found.values()), True
 
     async def changed(self, checkpoint: Checkpoint, *, fields: Collection[int] = ()) -> ExportPage[Ticket]:
         """Return one page of tickets changed since a checkpoint; never the last minute. Admins only."""

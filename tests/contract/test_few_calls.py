@@ -134,6 +134,24 @@ async def test_a_busy_account_routes_within_two_minutes_and_reads_views_that_may
     assert await views_read(house) - read <= most
 
 
+@pytest.mark.parametrize("house", [STEADY[:1]], indirect=True)
+async def test_of_a_large_view_only_what_changed_is_read(house: House) -> None:
+    tickets = await made(house, *[{"group_id": SUPPORT, "tags": ["t0"]}] * 250)
+    await minutes(house, 15)
+    before = await views_read(house)
+
+    (new,) = await made(house, {"group_id": SUPPORT, "tags": ["t0"]})
+    left = tickets[100]
+    await simulator_of(house).change({"id": left, "tags": []})
+    await minutes(house, 3)
+
+    assert await views_read(house) - before == 2  # one page, and one a minute later to be sure
+    await house.set_status("online", AGENT)
+    await house.minute(minutes=1)
+    shown = await (await house.zendesk.of(ACCOUNT)).tickets.show_many([new, left, tickets[0]])
+    assert {t.id: t.assignee_id for t in shown} == {new: AGENT, left: None, tickets[0]: AGENT}
+
+
 @pytest.mark.parametrize("house", [STEADY], indirect=True)
 async def test_tickets_that_do_not_wait_cost_no_read_of_a_view(house: House) -> None:
     await minutes(house, 2)

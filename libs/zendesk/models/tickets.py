@@ -33,6 +33,8 @@ class Ticket:
     assignee_id: int | None = None
     group_id: int | None = None
     organization_id: int | None = None
+    brand_id: int | None = None
+    form_id: int | None = None
     priority: str | None = None
     channel: str | None = None
     tags: tuple[str, ...] = ()
@@ -62,6 +64,8 @@ class Ticket:
             assignee_id=optional_id(row.get("assignee_id")),
             group_id=optional_id(row.get("group_id")),
             organization_id=optional_id(row.get("organization_id")),
+            brand_id=optional_id(row.get("brand_id")),
+            form_id=optional_id(row.get("ticket_form_id")),
             priority=row.get("priority"),
             channel=(row.get("via") or {}).get("channel"),
             tags=tuple(row.get("tags") or ()),

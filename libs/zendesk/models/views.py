@@ -9,12 +9,17 @@ from libs.zendesk.models.json import Json
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view: the id is what we keep, the title is shown to admins."""
+    """A view: the id is what we keep, the title is shown to admins.
+
+    Attributes:
+        grouped: whether its rows are in groups, which go before any order; True where Zendesk does not say.
+    """
 
     id: int
     title: str
     active: bool = True
     conditions: Json = field(default_factory=dict, repr=False)
+    grouped: bool = True
 
     @classmethod
     def of(cls, row: Json) -> View:
@@ -24,6 +29,7 @@ class View:
             str(row.get("title") or ""),
             bool(row.get("active", True)),
             dict(row.get("conditions") or {}),
+            bool((row.get("execution") or {"group_by": True}).get("group_by")),
         )
 
 

@@ -62,7 +62,7 @@ DATA_MAP = DataMap(
         *not_personal("view_tickets", "account view ticket", "what a view holds"),
         *not_personal(
             "view_reads",
-            "account view read_at checked_at swept_until gone conditions",
+            "account view read_at checked_at swept_until gone whole_at conditions",
             "when a view was read; of its conditions only statuses and groups are kept",
         ),
         *not_personal("ticket_changes", "account ticket xid at", "which tickets changed"),

@@ -11,12 +11,22 @@ from libs.kernel.errors import DependencyUnavailableError
 from libs.kernel.ids import AccountId
 from libs.telemetry.logs import get_logger
 from libs.zendesk.errors import ForbiddenError, RecordNotFoundError, ZendeskError
+from libs.zendesk.models import Ticket
 from services.assignment.app.copies import facts_of
 from services.assignment.app.ports import Store, Zendesk
 from services.assignment.app.prefer import Prefer
 from services.assignment.app.rows import QueueRow
 from services.assignment.domain.view_filter import ViewFilter
-from services.assignment.domain.view_reads import LONGEST, NEVER, ViewRead, due, in_turn, swept_until
+from services.assignment.domain.view_reads import (
+    LONGEST,
+    NEVER,
+    News,
+    ViewRead,
+    changed_since,
+    due,
+    in_turn,
+    swept_until,
+)
 
 CHECK_EVERY = timedelta(minutes=10)
 """How old a view's conditions may be; ours: people change them seldom, and one call shows a hundred."""
@@ -63,9 +73,9 @@ class ReadViews:
         async with self._store.transaction(account) as tx:
             news = await tx.views.news(since)
             await tx.views.forget_news(since)
-        views = due([(q.kind, q.source) for q in queues], reads, news, now)[:READS_AT_ONCE]
-        for view in views:
-            await self._read(account, reads[view])
+        views = dict(due([(q.kind, q.source) for q in queues], reads, news, now)[:READS_AT_ONCE])
+        for view, told in views.items():
+            await self._read(account, reads[view], told)
         turn = in_turn((read for read in reads.values() if read.view not in views), now)
         if turn is not None:
             await self._read(account, reads[turn], sweep=True)
@@ -84,7 +94,7 @@ class ReadViews:
                 "conditions of views are not fresh", account=account, why=type(error).__name__
             )
             return found
-        filters = {view.id: ViewFilter.of(view.conditions) for view in shown}
+        filters = {v.id: ViewFilter.of(v.conditions, grouped=v.grouped) for v in shown}
         for view in asked:
             found[view] = _compared(reads[view], filters.get(view), now)
         async with self._store.transaction(account) as tx:
@@ -92,40 +102,56 @@ class ReadViews:
                 await tx.views.put(found[view], reads[view].read_at)
         return found
 
-    async def _read(self, account: AccountId, read: ViewRead, *, sweep: bool = False) -> None:
+    async def _read(
+        self, account: AccountId, read: ViewRead, told: Sequence[News] = (), *, sweep: bool = False
+    ) -> None:
         now = self._clock.now()  # before the answer: what changes meanwhile is read again
-        try:
-            tickets = await (await self._zendesk.of(account)).tickets.of_view(read.view)
-            gone = False
-        except (RecordNotFoundError, ForbiddenError):
-            # It holds nothing any more, and is asked for again when Zendesk shows it once more.
-            get_logger().warning("a queue's view is gone", account=account, view=read.view)
-            tickets, gone = [], True
-        except (ZendeskError, DependencyUnavailableError) as error:
-            get_logger().warning(
-                "a view is not fresh", account=account, view=read.view, why=type(error).__name__
-            )
+        answer = await self._answer(account, read, changed_since(read, told))
+        if answer is None:
             return
-        after = replace(read, read_at=now, gone=gone)
+        tickets, whole = answer
+        after = replace(read, read_at=now, gone=tickets is None, whole_at=now if whole else read.whole_at)
+        facts = [facts_of(t) for t in tickets or ()]
         if sweep:
-            after = replace(after, swept_until=swept_until(now, len(tickets) // ROWS_PER_CALL + 1))
+            after = replace(after, swept_until=swept_until(now, len(facts) // ROWS_PER_CALL + 1))
         async with self._store.transaction(account) as tx:
             await tx.decisions.lock()
             if not await tx.views.put(after, read.read_at):
                 return  # another replica read it meanwhile
-            facts = [facts_of(t) for t in tickets]
             await self._prefer.store(tx, facts)
             await tx.views.heard(facts, now)
-            await tx.directory.put_view_tickets(read.view, [t.id for t in tickets])
+            shown = [one.id for one in facts]
+            if whole:
+                await tx.directory.put_view_tickets(read.view, shown)
+            else:
+                await tx.views.amend(read.view, shown, [one.facts.id for one in told])
+
+    async def _answer(
+        self, account: AccountId, read: ViewRead, since: datetime | None
+    ) -> tuple[list[Ticket] | None, bool] | None:
+        """Ask Zendesk for what changed in a view; return (tickets, whether they are all), None for a view that is
+        gone; or nothing when there is no answer."""
+        try:
+            asked = (await self._zendesk.of(account)).tickets
+            if since is not None:
+                return await asked.of_view_since(read.view, since)
+            return await asked.of_view(read.view), True
+        except (RecordNotFoundError, ForbiddenError):
+            # It holds nothing any more, and is asked for again when Zendesk shows it once more.
+            get_logger().warning("a queue's view is gone", account=account, view=read.view)
+            return None, True
+        except (ZendeskError, DependencyUnavailableError) as error:
+            why = type(error).__name__
+            get_logger().warning("a view is not fresh", account=account, view=read.view, why=why)
+            return None
 
 
 def _compared(read: ViewRead, shown: ViewFilter | None, now: datetime) -> ViewRead:
     """Return what is known of a view once its conditions were asked for; None = Zendesk did not show it."""
     if shown is None:
         # It may be gone, or only be left out: its tickets tell, once.
-        return replace(
-            read, checked_at=now, filter=ViewFilter(), read_at=read.read_at if read.gone else NEVER
-        )
+        asked = read if read.gone else replace(read, read_at=NEVER, whole_at=NEVER)
+        return replace(asked, checked_at=now, filter=ViewFilter())
     if shown == read.filter and not read.gone and shown.digest:
         return replace(read, checked_at=now)
-    return replace(read, checked_at=now, filter=shown, gone=False, read_at=NEVER)
+    return replace(read, checked_at=now, filter=shown, gone=False, read_at=NEVER, whole_at=NEVER)

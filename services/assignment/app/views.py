@@ -25,6 +25,10 @@ class Views(Protocol):
         """Forget views that no queue reads any more, and what they held."""
         ...
 
+    async def amend(self, view: int, shown: Collection[int], asked: Collection[int]) -> None:
+        """Keep that a view holds some tickets, and of those that were asked about no others."""
+        ...
+
     async def heard(self, facts: Sequence[TicketFacts], at: datetime) -> None:
         """Note that tickets changed, unless so much was known; where no view feeds a queue nothing is kept."""
         ...

@@ -41,6 +41,7 @@ class ViewFilter:
         all: those of the conditions that must all hold which the routing facts decide.
         any: the conditions of which one must hold, if the routing facts decide each of them; else empty.
         moves: whether its content may change without a change of a ticket, by time or by who looks.
+        grouped: whether its tickets come in groups, so that the latest cannot be asked for first.
         digest: SHA-256 (hex) of all conditions; empty = they are not known.
     """
 
@@ -48,9 +49,10 @@ class ViewFilter:
     any: tuple[Condition, ...] = ()
     moves: bool = True
     digest: str = ""
+    grouped: bool = True
 
     @classmethod
-    def of(cls, conditions: Mapping[str, Any]) -> ViewFilter:
+    def of(cls, conditions: Mapping[str, Any], *, grouped: bool = True) -> ViewFilter:
         """Read Zendesk's `conditions`; without any (Zendesk demands one) nothing is known of the view."""
         every = [dict(c) for c in conditions.get("all") or ()]
         some = [dict(c) for c in conditions.get("any") or ()]
@@ -63,6 +65,7 @@ class ViewFilter:
             tuple(c for c in one_of if c is not None) if None not in one_of else (),
             any(_moves(c) for c in (*every, *some)),
             hashlib.sha256(text.encode()).hexdigest(),
+            grouped,
         )
 
     def may_hold(self, facts: TicketFacts) -> bool:
@@ -73,12 +76,13 @@ class ViewFilter:
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return {"all": self.all, "any": self.any, "moves": self.moves, "digest": self.digest}
+        return {name: getattr(self, name) for name in ("all", "any", "moves", "digest", "grouped")}
 
     @classmethod
     def typed(cls, values: Mapping[str, Any]) -> ViewFilter:
         """Read what `plain` returned."""
-        return cls(_conditions(values["all"]), _conditions(values["any"]), values["moves"], values["digest"])
+        every, some = _conditions(values["all"]), _conditions(values["any"])
+        return cls(every, some, values["moves"], values["digest"], values.get("grouped", True))
 
 
 def _conditions(rows: Iterable[Iterable[str]]) -> tuple[Condition, ...]:

@@ -22,6 +22,8 @@ AGAIN = (timedelta(0), timedelta(minutes=1), timedelta(minutes=5), timedelta(min
 AGAIN_HELD = AGAIN[:2]
 """The same for a view that shows the ticket already."""
 LONGEST = AGAIN[-1]
+SLACK = timedelta(minutes=1)
+"""How much older than what we heard of a ticket its time may be in a view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class ViewRead:
 
     Attributes:
         read_at: when its tickets were asked for last.
+        whole_at: when all of them were.
         checked_at: when its conditions were.
         swept_until: until when no view is read in between, because this one was.
         gone: Zendesk does not know it any more, or does not let us see it.
@@ -40,12 +43,13 @@ class ViewRead:
     checked_at: datetime = NEVER
     swept_until: datetime = NEVER
     gone: bool = False
+    whole_at: datetime = NEVER
     filter: ViewFilter = field(default_factory=ViewFilter)
 
     @property
     def next_at(self) -> datetime:
-        """When it is read even if nothing happens, if its turn has come."""
-        return self.read_at + (MOVING_EVERY if self.filter.moves else AT_LEAST_EVERY)
+        """When all of it is read even if nothing happens, if its turn has come."""
+        return self.whole_at + (MOVING_EVERY if self.filter.moves else AT_LEAST_EVERY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +68,28 @@ class News:
 
 def due(
     sources: Sequence[tuple[str, int]], reads: Mapping[int, ViewRead], news: Iterable[News], now: datetime
-) -> list[int]:
-    """Return the views to be read now, the one first whose content is the oldest.
+) -> list[tuple[int, tuple[News, ...]]]:
+    """Return the views to be read now, each with the tickets that it is asked about; none = all that it holds.
+
+    The one comes first whose content is the oldest.
 
     Args:
         sources: (kind, source) of the active queues, in their order. A ticket belongs to the first that has it
             (facts: decision 3), so that what comes after a queue that surely has it needs no reading.
     """
-    found = {view for view, read in reads.items() if read.read_at == NEVER and not read.gone}
+    found: dict[int, list[News]] = {}
     for one in news:
-        found |= _asked(sources, reads, one, now)
-    return sorted(found, key=lambda view: (reads[view].read_at, view))
+        for view in _asked(sources, reads, one, now):
+            found.setdefault(view, []).append(one)
+    unread = {view: list[News]() for view, read in reads.items() if read.read_at == NEVER and not read.gone}
+    ordered = sorted((found | unread).items(), key=lambda item: (reads[item[0]].read_at, item[0]))
+    return [(view, tuple(told)) for view, told in ordered]
 
 
 def _asked(
     sources: Sequence[tuple[str, int]], reads: Mapping[int, ViewRead], one: News, now: datetime
 ) -> set[int]:
+    """Return the views that are asked about a ticket."""
     found = set()
     for kind, source in sources:
         if not source or (kind == "trigger" and source == one.facts.group_id):
@@ -109,6 +119,13 @@ def in_turn(reads: Iterable[ViewRead], now: datetime) -> int | None:
         return None
     waiting = [read for read in known if not read.gone and read.next_at <= now]
     return min(waiting, key=lambda read: (read.next_at, read.view)).view if waiting else None
+
+
+def changed_since(read: ViewRead, told: Sequence[News]) -> datetime | None:
+    """Return from when on a view's tickets answer what it is asked; None = it takes all of them."""
+    if not told or read.whole_at == NEVER or read.filter.grouped:
+        return None
+    return min(one.facts.updated_at for one in told) - SLACK
 
 
 def swept_until(now: datetime, calls: int) -> datetime:

@@ -10,7 +10,15 @@ from services.assignment.domain.view_filter import ViewFilter
 from services.assignment.domain.view_reads import NEVER, ViewRead
 from services.assignment.tests.store_conformance import T0, facts, later, seed
 
-READ = ViewRead(70, T0, later(1), later(2), filter=ViewFilter((("group_id", "is", "7"),), (), False, "d"))
+READ = ViewRead(
+    70,
+    T0,
+    later(1),
+    later(2),
+    False,
+    later(-1),
+    ViewFilter((("group_id", "is", "7"),), (), False, "d", False),
+)
 
 
 class ViewsConformance:
@@ -55,6 +63,20 @@ class ViewsConformance:
             await tx.tickets.store([facts(1, updated_at=later(9), status="solved")])
             assert [n.facts.id for n in await tx.views.news(T0)] == [2]
             assert await tx.views.news(later(21)) == []
+
+    async def test_what_a_view_was_asked_about_is_amended_and_the_rest_stays(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, 1, 2, 3, 4)
+        async with store.transaction(account) as tx:
+            await tx.views.put(READ, NEVER)
+            await tx.directory.put_view_tickets(70, [1, 2, 3])
+            await tx.views.amend(70, [2, 4], [1, 2, 9])
+            await tx.views.heard([facts(n) for n in (1, 2, 3, 4)], T0)
+            held = {n.facts.id for n in await tx.views.news(T0) if 70 in n.views}
+            assert held == {2, 3, 4}
+            await tx.views.amend(70, [], [])
+            assert {n.facts.id for n in await tx.views.news(T0) if 70 in n.views} == held
 
     async def test_old_news_are_forgotten(self, store: Store, account: AccountId) -> None:
         await seed(store, account, 1, 2)

@@ -31,6 +31,10 @@ class MemoryViews:
             self._tables.view_reads.pop(view, None)
             self._tables.view_tickets.pop(view, None)
 
+    async def amend(self, view: int, shown: Collection[int], asked: Collection[int]) -> None:
+        held = self._tables.view_tickets.get(view, frozenset())
+        self._tables.view_tickets[view] = (held - set(asked)) | set(shown)
+
     async def heard(self, facts: Sequence[TicketFacts], at: datetime) -> None:
         if not self._tables.view_reads:
             return

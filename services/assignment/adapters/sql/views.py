@@ -37,17 +37,25 @@ class SqlViews:
         rows = await self._run("SELECT * FROM view_reads WHERE account = :account")
         return {
             r.view: ViewRead(
-                r.view, r.read_at, r.checked_at, r.swept_until, r.gone, ViewFilter.typed(r.conditions)
+                r.view,
+                r.read_at,
+                r.checked_at,
+                r.swept_until,
+                r.gone,
+                r.whole_at,
+                ViewFilter.typed(r.conditions),
             )
             for r in rows
         }
 
     async def put(self, read: ViewRead, before: datetime) -> bool:
         done = await self._run(
-            "INSERT INTO view_reads AS r (account, view, read_at, checked_at, swept_until, gone, conditions) "
-            "VALUES (:account, :view, :read_at, :checked_at, :swept_until, :gone, CAST(:conditions AS jsonb)) "
+            "INSERT INTO view_reads AS r (account, view, read_at, checked_at, swept_until, gone, whole_at, "
+            "conditions) VALUES (:account, :view, :read_at, :checked_at, :swept_until, :gone, :whole_at, "
+            "CAST(:conditions AS jsonb)) "
             "ON CONFLICT (account, view) DO UPDATE SET read_at = excluded.read_at, "
             "checked_at = excluded.checked_at, swept_until = excluded.swept_until, gone = excluded.gone, "
+            "whole_at = excluded.whole_at, "
             "conditions = excluded.conditions WHERE r.read_at = :before RETURNING 1",
             view=read.view,
             read_at=read.read_at,
@@ -55,6 +63,7 @@ class SqlViews:
             checked_at=read.checked_at,
             swept_until=read.swept_until,
             gone=read.gone,
+            whole_at=read.whole_at,
             conditions=json.dumps(read.filter.plain()),
         )
         return done.one_or_none() is not None
@@ -65,6 +74,19 @@ class SqlViews:
                 f"DELETE FROM {table} WHERE account = :account AND view = ANY(:views)",  # noqa: S608 - a constant
                 views=sorted(views),
             )
+
+    async def amend(self, view: int, shown: Collection[int], asked: Collection[int]) -> None:
+        await self._run(
+            "DELETE FROM view_tickets WHERE account = :account AND view = :view AND ticket = ANY(:left)",
+            view=view,
+            left=sorted(set(asked) - set(shown)),
+        )
+        await self._run(
+            "INSERT INTO view_tickets (account, view, ticket) SELECT :account, :view, t "
+            "FROM unnest(CAST(:tickets AS bigint[])) AS t ON CONFLICT DO NOTHING",
+            view=view,
+            tickets=sorted(shown),
+        )
 
     async def heard(self, facts: Sequence[TicketFacts], at: datetime) -> None:
         newest = {one.id: one.updated_at for one in sorted(facts, key=lambda f: f.updated_at)}
