@@ -14,21 +14,29 @@ from services.assignment.app.recorded_days import ReadRecordedDays, RecordedDays
 from services.assignment.app.rounds import rules
 from services.assignment.app.rows import QueueRow
 from services.assignment.domain.history import Change, Given, History, Rules
+from services.assignment.domain.limits import limit_of
 from services.assignment.domain.model import Agent, Queue, TicketId
 from services.assignment.domain.played import Played, count, differences
 from services.assignment.domain.replay import Replay, Step
 
 LONGEST = timedelta(days=31)
+
+
 _CURVE = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What is other than it was; None and what is not named = as it was."""
+    """What is other than it was; None and what is not named = as it was.
+
+    Attributes:
+        rate_limit: as an admin writes it (`domain.limits`), with a time; empty = nobody has one.
+    """
 
     queues: Mapping[str, Queue] = field(default_factory=dict)
     inbox_limit: int | None = None
     daily_limit: int | None = None
+    rate_limit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +122,9 @@ def _limited(change: Change, changed: Changed) -> Change:
         agent = replace(agent, inbox_limit=changed.inbox_limit)
     if changed.daily_limit is not None:
         agent = replace(agent, daily_limit=changed.daily_limit)
+    if changed.rate_limit is not None:
+        limit = limit_of(changed.rate_limit)
+        agent = replace(
+            agent, rate_limit=limit.most if limit else None, rate_minutes=limit.minutes if limit else None
+        )
     return replace(change, agent=agent)

@@ -18,8 +18,11 @@ def limit_in(text: str, field: str) -> Limit | None:
         raise _refusal(field, str(error)) from error
 
 
-def rate_in(text: str, field: str) -> Limit | None:
-    """Return what the field of a queue says, which has another one for open tickets.
+def rate_in(text: str, field: str, *, instead: str = "open_limit") -> Limit | None:
+    """Return what a field says that is for rates alone.
+
+    Args:
+        instead: the field for open tickets.
 
     Raises:
         InvalidRequestError: it says nothing that anybody can want, or limits open tickets.
@@ -27,7 +30,7 @@ def rate_in(text: str, field: str) -> Limit | None:
     limit = limit_in(text, field)
     if limit is not None and limit.minutes is None:
         raise _refusal(
-            field, f"`{limit}` has no time: write `{limit} in 30m`, or set `open_limit` for open tickets"
+            field, f"`{limit}` has no time: write `{limit} in 30m`, or set `{instead}` for open tickets"
         )
     return limit
 

@@ -13,6 +13,7 @@ from services.assignment.domain.model import Queue
 from services.assignment.domain.played import Played
 from services.assignment.domain.replay import Step
 from services.assignment.rpc.authority import require_admin
+from services.assignment.rpc.limits import rate_in, written
 from services.assignment.rpc.mapping import MODELS, timestamp
 from services.assignment.rpc.queues import queue_of
 from services.assignment.rpc.use_cases import Methods, last
@@ -35,6 +36,9 @@ class ReplayMethods(Methods):
             if not request.HasField(field):
                 fault = FieldViolation(field, "must be given")
                 raise InvalidRequestError(f"`{field}` must be given", violations=[fault])
+        rate = None
+        if request.HasField("rate_limit"):
+            rate = written(rate_in(request.rate_limit, "rate_limit", instead="inbox_limit"))
         queues: dict[str, Queue] = {}
         for given in request.queues:
             paths = [f.name for f, _ in given.ListFields() if f.name not in _NOT_RULES]
@@ -48,6 +52,7 @@ class ReplayMethods(Methods):
                 queues,
                 request.inbox_limit if request.HasField("inbox_limit") else None,
                 request.daily_limit if request.HasField("daily_limit") else None,
+                rate,
             ),
         )
         for step in found.steps:

@@ -42,6 +42,26 @@ def test_no_agent_gets_more_than_any_limit_lets_him(world: Snapshot) -> None:
 
 @given(snapshots())
 @SOME
+def test_a_rate_limit_gives_and_shares_turns_as_a_daily_limit_of_the_same_size_does(world: Snapshot) -> None:
+    """Both end by themselves, and neither with the run: who is full by either accrues no turns."""
+    plain = [replace(a, rate_limit=None, assigned_rate_queue=0) for a in world.agents]
+    queue = replace(world.queue, daily_limit=None, rate_limit=None, scheduled=True)
+    daily = replace(world, agents=plain, queue=queue)
+    paced = [
+        replace(a, rate_limit=a.daily_limit, assigned_rate=a.assigned_12h, daily_limit=None) for a in plain
+    ]
+
+    one, other = decide(daily), decide(replace(daily, agents=paced))
+
+    assert [(d.ticket, d.agent) for d in one.decisions] == [(d.ticket, d.agent) for d in other.decisions]
+    assert one.balances == other.balances
+    swapped = {Code.DAILY_LIMIT: Code.RATE_LIMIT}
+    for mine, theirs in zip(one.decisions, other.decisions, strict=True):
+        assert {a: swapped.get(code, code) for a, code in mine.codes.items()} == dict(theirs.codes)
+
+
+@given(snapshots())
+@SOME
 def test_nobody_outside_group_role_rotation_or_status_gets_anything(world: Snapshot) -> None:
     agents, tickets = {a.id: a for a in world.agents}, {t.id: t for t in world.tickets}
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import itertools
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from libs.kernel.errors import InvalidRequestError, NotFoundError, PermissionDeniedError
 from services.assignment.app import recorded_days
+from services.assignment.app.options import AccountOptions, QueueOptions
 from services.assignment.rpc.servicer import AssignmentServicer
 from services.assignment.tests.house import ACCOUNT, BILLING, SUPPORT, House
 from services.assignment.tests.unit.calls import PARENT, acts
@@ -80,6 +83,10 @@ async def test_other_rules_give_another_day_and_nothing_is_kept(
     )
     chosen = await replay(rpc, start, queues=[queue])
     none_a_day = (await replay(rpc, start, daily_limit=1))[-1]
+    paced = await replay(rpc, start, rate_limit="1 in 10m")
+    free = await replay(rpc, start, rate_limit="")
+    with pytest.raises(InvalidRequestError, match="set `inbox_limit`"):
+        await replay(rpc, start, rate_limit="10")
 
     assert tight.replayed.median_wait_seconds > tight.recorded.median_wait_seconds > 0
     assert tight.replayed.longest_wait_seconds > tight.recorded.longest_wait_seconds
@@ -88,7 +95,46 @@ async def test_other_rules_give_another_day_and_nothing_is_kept(
     assert {*given(chosen).values()} == {2, 3}
     assert chosen[0].decision.model == resources.ROUTING_MODEL_LEAST_ACTIVE
     assert max(none_a_day.replayed.per_agent.values()) == 1
+    times: dict[int, list[datetime]] = {}
+    for answer in paced[:-1]:
+        times.setdefault(answer.decision.agent_id, []).append(answer.decision.as_of.ToDatetime(UTC))
+    gaps = [b - a for found in times.values() for a, b in itertools.pairwise(found)]
+    assert len(gaps) == len(paced) - 1 - len(times) > 0
+    assert min(gaps) == timedelta(minutes=10)
+    assert free[-1].difference_count == 0
     assert (await house.decisions(), await house.pending()) == (before, pending)
+
+
+async def test_a_day_with_rate_limits_is_the_same_day_again(
+    rpc: AssignmentServicer, house: House, zendesk: LocalZendesk
+) -> None:
+    start = house.clock.now()
+    await house.open(1, 2)
+    await house.queues.change_settings(
+        ACCOUNT,
+        "",
+        lambda row: replace(row, options=AccountOptions(rate_limit="2 in 5m")),
+        validate_only=False,
+    )
+    await house.queue("all", options=QueueOptions(rate_limit="1 in 3m"))
+    for number in range(1, 13):
+        zendesk.ticket(number, group_id=SUPPORT)
+        await house.minute(minutes=1)
+    for _ in range(20):
+        await house.minute(minutes=1)
+    acts(9, "admin")
+    was = {d.ticket: (d.agent_id, d.as_of) for d in await house.decisions() if d.agent_id}
+
+    answers = await replay(rpc, start)
+
+    played = {
+        a.decision.ticket_id: (a.decision.agent_id, a.decision.as_of.ToDatetime(UTC)) for a in answers[:-1]
+    }
+    assert len(was) == 12
+    assert {t: agent for t, (agent, _) in played.items()} == {t: agent for t, (agent, _) in was.items()}
+    # The service learns of a ticket up to two runs after it came.
+    late = [(was[t][1] - at).total_seconds() for t, (_, at) in played.items()]
+    assert all(0 <= seconds <= 120 for seconds in late)
 
 
 async def test_a_part_of_the_time_is_played_alone(
