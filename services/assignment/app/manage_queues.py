@@ -149,6 +149,7 @@ class ManageQueues:
             if known.options.skills and not changed.options.skills:
                 for queue in await tx.directory.queues():
                     _require_skills(changed, queue)
+            _require_same_agent(changed)
             anew = _distribution(changed) != _distribution(known)
             if anew:
                 await _require_groups(tx, changed)
@@ -217,6 +218,20 @@ def _require_skills(account: Account, queue: QueueRow) -> None:
 def _statuses(account: Account) -> tuple[object, ...]:
     options = account.options
     return account.default_status, options.statuses, options.role_statuses, options.ooo_statuses
+
+
+def _require_same_agent(account: Account) -> None:
+    ours = set(account.fields.values())
+    faults = [
+        FieldViolation(
+            f"settings.same_agent.match_field_ids[{place}]",
+            f"`{field}` is written by ourselves, with another value on every ticket: choose a field of your own",
+        )
+        for place, field in enumerate(account.options.same_agent_fields)
+        if field in ours
+    ]
+    if faults:
+        raise InvalidRequestError("no two tickets would match", violations=faults)
 
 
 def _distribution(account: Account) -> tuple[object, int]:

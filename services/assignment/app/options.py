@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypeVar
 
+from services.assignment.domain.same_agent import Criteria, Match
+
 OOO_NOTE = "The agent is out of office. (Setlist)"
 """What a note says where the account has no sentence of its own."""
 
@@ -56,6 +58,8 @@ class AccountOptions:
         same_agent_hours: window of same agent; None = off.
         same_agent_anchor: oldest or newest.
         same_agent_tag: put on tickets so assigned; empty = none.
+        same_agent_match, same_agent_fields: what must be the same of both tickets (`domain.same_agent.Criteria`).
+        same_agent_priorities, same_agent_channels, same_agent_tags, same_agent_excluded_tags: of the new one.
         returned: whose tickets go back to their queues when they are open again: who is gone (departed), also who is
             out_of_office, also who is offline, or nobody's (keep).
         skills: whether skills are copied and used.
@@ -96,6 +100,24 @@ class AccountOptions:
     group_shares: tuple[tuple[int, int], ...] = ()
     statuses: tuple[str, ...] = ()
     role_statuses: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    same_agent_match: tuple[str, ...] = ()
+    same_agent_fields: tuple[int, ...] = ()
+    same_agent_priorities: tuple[str, ...] = ()
+    same_agent_channels: tuple[str, ...] = ()
+    same_agent_tags: tuple[str, ...] = ()
+    same_agent_excluded_tags: tuple[str, ...] = ()
+
+
+def criteria_of(options: AccountOptions) -> Criteria:
+    """Return which tickets count for the same agent."""
+    return Criteria(
+        tuple(Match(one) for one in options.same_agent_match),
+        options.same_agent_fields,
+        options.same_agent_priorities,
+        options.same_agent_channels,
+        options.same_agent_tags,
+        options.same_agent_excluded_tags,
+    )
 
 
 def distributes(options: AccountOptions) -> bool:

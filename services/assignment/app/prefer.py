@@ -11,12 +11,12 @@ from libs.kernel.clock import Clock
 from libs.kernel.ids import AccountId, IdSource
 from libs.telemetry.logs import get_logger
 from libs.zendesk.models import Ticket
-from services.assignment.app.options import distributes
+from services.assignment.app.options import criteria_of, distributes
 from services.assignment.app.ports import Store, Transaction, Zendesk
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.route import Route
 from services.assignment.app.rows import PREFERRING, Account, DedicatedRow, QueueRow, TicketRow
-from services.assignment.domain.same_agent import Anchor, Earlier, same_agent
+from services.assignment.domain.same_agent import Anchor, Criteria, Earlier, Facts, same_agent
 from services.assignment.domain.shares import whose_turn
 from services.assignment.domain.webhook import TicketFacts
 
@@ -194,11 +194,18 @@ class Prefer:
         return found, True
 
     async def _same_agent(self, kept: Account, row: TicketRow, requester: int) -> list[_Wish]:
-        client = await self._zendesk.of(kept.account)
-        earlier = _earlier(await client.tickets.requested(requester), row)
-        anchor = Anchor(kept.options.same_agent_anchor)
-        agent = same_agent(earlier, self._clock.now(), kept.options.same_agent_hours or 0, anchor)
-        tags = (kept.options.same_agent_tag,) if kept.options.same_agent_tag else ()
+        client, options = await self._zendesk.of(kept.account), kept.options
+        criteria = criteria_of(options)
+        tickets = await client.tickets.requested(requester, fields=criteria.fields)
+        if criteria != Criteria():
+            mine = next((t for t in tickets if t.id == row.facts.id), None)
+            new = _facts(mine or await client.tickets.show(row.facts.id, fields=criteria.fields))
+            if not criteria.admit(new):
+                return []
+            tickets = [t for t in tickets if criteria.count(_facts(t), new)]
+        earlier, anchor = _earlier(tickets, row), Anchor(options.same_agent_anchor)
+        agent = same_agent(earlier, self._clock.now(), options.same_agent_hours or 0, anchor)
+        tags = (options.same_agent_tag,) if options.same_agent_tag else ()
         return [_Wish("same_agent", (agent,), tags)] if agent is not None else []
 
     async def _rule(
@@ -217,6 +224,18 @@ class Prefer:
             if rule.kind == "organization" and rule.value == str(shown.organization_id):
                 return rule
         return None
+
+
+def _facts(ticket: Ticket) -> Facts:
+    return Facts(
+        ticket.group_id,
+        ticket.brand_id,
+        ticket.form_id,
+        ticket.priority,
+        ticket.channel,
+        frozenset(ticket.tags),
+        ticket.custom_fields,
+    )
 
 
 def _earlier(tickets: list[Ticket], row: TicketRow) -> list[Earlier]:

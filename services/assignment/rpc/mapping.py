@@ -91,6 +91,7 @@ def queue_message(parent: str, row: QueueRow) -> resources.Queue:
         work_units=row.options.work_units,
         interruptible=row.options.interruptible,
         open_limit=row.options.open_limit,
+        sticky_seconds=row.options.sticky_seconds,
         rate_limit=row.options.rate_limit,
         etag=str(row.version),
         create_time=timestamp(row.created_at),

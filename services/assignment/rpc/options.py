@@ -18,6 +18,20 @@ _ANCHORS = {
     resources.SameAgent.ANCHOR_OLDEST: "oldest",
     resources.SameAgent.ANCHOR_NEWEST: "newest",
 }
+_MATCHES = {
+    resources.SameAgent.MATCH_GROUP: "group",
+    resources.SameAgent.MATCH_BRAND: "brand",
+    resources.SameAgent.MATCH_FORM: "form",
+}
+_MATCH_VALUES = {name: value for value, name in _MATCHES.items()}
+_RETURNED = {
+    resources.RETURNED_TICKETS_UNSPECIFIED: "departed",
+    resources.RETURNED_TICKETS_KEEP: "keep",
+    resources.RETURNED_TICKETS_DEPARTED: "departed",
+    resources.RETURNED_TICKETS_OUT_OF_OFFICE: "out_of_office",
+    resources.RETURNED_TICKETS_OFFLINE: "offline",
+}
+_RETURNED_VALUES = {name: value for value, name in _RETURNED.items()}
 
 
 def options_of(
@@ -61,7 +75,10 @@ def options_of(
             same_agent_hours=same.window_hours if same else None,
             same_agent_anchor=_ANCHORS[same.anchor] if same else "oldest",
             same_agent_tag=same.tag if same else "",
+            **_criteria(same or resources.SameAgent()),
         )
+    if "returned_tickets" in paths:
+        options = replace(options, returned=_RETURNED[given.returned_tickets])
     return options
 
 
@@ -74,6 +91,24 @@ def _limit(role: str, statuses: Collection[str]) -> resources.RoleStatuses:
     if number:
         return resources.RoleStatuses(custom_role_id=int(number), statuses=statuses)
     return resources.RoleStatuses(role=kind, statuses=statuses)
+
+
+def _criteria(same: resources.SameAgent) -> dict[str, Any]:
+    for place, tag in enumerate(same.excluded_tags):
+        if tag in same.tags:
+            violation = FieldViolation(
+                f"settings.same_agent.excluded_tags[{place}]",
+                f"`{tag}` is asked for and excluded at once: take it out of one of the two",
+            )
+            raise InvalidRequestError("the settings cannot be used", violations=[violation])
+    return {
+        "same_agent_match": tuple(_MATCHES[one] for one in same.match),
+        "same_agent_fields": tuple(same.match_field_ids),
+        "same_agent_priorities": tuple(same.priorities),
+        "same_agent_channels": tuple(same.channels),
+        "same_agent_tags": tuple(same.tags),
+        "same_agent_excluded_tags": tuple(same.excluded_tags),
+    }
 
 
 def _out_of_office(given: resources.AccountSettings) -> dict[str, Any]:
@@ -103,6 +138,7 @@ def _out_of_office(given: resources.AccountSettings) -> dict[str, Any]:
 def put_options(message: resources.AccountSettings, options: AccountOptions) -> resources.AccountSettings:
     """Set a message's fields; return it."""
     message.skills, message.group_tags = options.skills, options.group_tags
+    message.returned_tickets = _RETURNED_VALUES[options.returned]
     message.rate_limit = options.rate_limit
     if options.capacity_units is not None:
         message.capacity_units = options.capacity_units
@@ -132,6 +168,12 @@ def put_options(message: resources.AccountSettings, options: AccountOptions) -> 
                 window_hours=options.same_agent_hours,
                 anchor=resources.SameAgent.ANCHOR_NEWEST if newest else resources.SameAgent.ANCHOR_OLDEST,
                 tag=options.same_agent_tag,
+                match=[_MATCH_VALUES[one] for one in options.same_agent_match],
+                match_field_ids=options.same_agent_fields,
+                priorities=options.same_agent_priorities,
+                channels=options.same_agent_channels,
+                tags=options.same_agent_tags,
+                excluded_tags=options.same_agent_excluded_tags,
             )
         )
     return message

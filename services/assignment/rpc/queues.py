@@ -172,6 +172,7 @@ _QUEUE_FIELDS = (
     "work_units",
     "interruptible",
     "open_limit",
+    "sticky_seconds",
     "rate_limit",
 )
 
@@ -209,7 +210,14 @@ def _option(given: resources.Queue, path: str) -> dict[str, Any]:
             return {"weights": _weights(given)}
         case "missed_status":
             return {"missed_status": _away(given.missed_status)}
-        case "offer_seconds" | "ageing_seconds" | "missed_offers" | "overflow_seconds" | "open_limit":
+        case (
+            "offer_seconds"
+            | "ageing_seconds"
+            | "missed_offers"
+            | "overflow_seconds"
+            | "open_limit"
+            | "sticky_seconds"
+        ):
             return {path: getattr(given, path) if given.HasField(path) else None}
         case "rate_limit":
             return {"rate_limit": written(rate_in(given.rate_limit, "queue.rate_limit"))}

@@ -290,3 +290,60 @@ async def test_a_rule_for_an_unknown_agent_is_refused(house: House, zendesk: Loc
     assert await house.queues.replace_dedicated_rules(ACCOUNT, rows[:1], validate_only=True) == []
     async with house.store.transaction(ACCOUNT) as tx:
         assert await tx.directory.dedicated_rules() == []
+
+
+FIELD = [{"id": 77, "value": "gold"}, {"id": 78, "value": "secret"}]
+
+
+@pytest.mark.parametrize(
+    ("asked", "earlier", "new", "same"),
+    [
+        ({"match": ("brand",)}, {"brand_id": 3}, {"brand_id": 3}, True),
+        ({"match": ("brand",)}, {"brand_id": 3}, {"brand_id": 4}, False),
+        ({"match": ("form", "group")}, {"ticket_form_id": 3}, {"ticket_form_id": 3}, True),
+        ({"match": ("form",)}, {"ticket_form_id": 3}, {}, False),
+        ({"fields": (77,)}, {"custom_fields": FIELD}, {"custom_fields": FIELD}, True),
+        ({"fields": (77,)}, {"custom_fields": FIELD}, {}, False),
+        ({"channels": ("email",)}, {}, {"via": {"channel": "email"}}, True),
+        ({"channels": ("email",)}, {"via": {"channel": "email"}}, {"via": {"channel": "web"}}, False),
+        ({"priorities": ("urgent",)}, {}, {"priority": "urgent"}, True),
+        ({"tags": ("vip",)}, {"tags": ["vip"]}, {}, False),
+        ({"excluded_tags": ("bulk",)}, {}, {"tags": ["bulk"]}, False),
+    ],
+)
+async def test_criteria_are_met_by_the_new_ticket_and_the_earlier_one(
+    house: House,
+    zendesk: LocalZendesk,
+    asked: dict[str, Any],
+    earlier: dict[str, Any],
+    new: dict[str, Any],
+    same: bool,
+) -> None:
+    await house.open(1, 2)
+    await options(
+        house, same_agent_hours=24, **{f"same_agent_{name}": value for name, value in asked.items()}
+    )
+    await house.set_limits(1, inbox=1)
+    await history(house)
+    zendesk.tickets[4] |= earlier
+    zendesk.tickets[5] |= new
+
+    await house.webhook(5)
+
+    assert await mechanism(house) == (("same_agent", 2) if same else ("queue", 1))
+
+
+async def test_an_earlier_ticket_that_does_not_match_neither_breaks_nor_extends_the_run(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    await house.open(1, 2)
+    await options(house, same_agent_hours=3, same_agent_match=("brand",))
+    zendesk.ticket(3, requester_id=900, assignee_id=2, status="open", group_id=SUPPORT, brand_id=8)
+    house.clock.advance(timedelta(hours=1))
+    await history(house)  # ticket 4, three hours ago, of no brand, by agent 2
+    zendesk.ticket(6, requester_id=900, assignee_id=1, status="open", group_id=SUPPORT, brand_id=9)
+    zendesk.tickets[4]["brand_id"] = zendesk.tickets[5]["brand_id"] = 7
+
+    await house.webhook(5)
+
+    assert await mechanism(house) == ("same_agent", 2)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.assignment.domain.same_agent import Anchor, Earlier, same_agent
+from services.assignment.domain.same_agent import Anchor, Criteria, Earlier, Facts, Match, same_agent
 
 A, C = 1, 3
 NOW = datetime(2026, 7, 4, 9, tzinfo=UTC)
@@ -61,3 +63,62 @@ def test_unassigned_tickets_neither_break_nor_extend_a_run() -> None:
 
     assert same_agent(gaps, NOW, 72) == A
     assert same_agent([Earlier(july(4), None)], NOW, 72) is None
+
+
+PLAIN = Facts(group=7, brand=1, form=2, priority="high", channel="email", tags=frozenset({"a", "b"}))
+
+
+@pytest.mark.parametrize(
+    ("criteria", "admitted"),
+    [
+        (Criteria(), True),
+        (Criteria(priorities=("low", "high")), True),
+        (Criteria(priorities=("low",)), False),
+        (Criteria(channels=("email",)), True),
+        (Criteria(channels=("web", "chat")), False),
+        (Criteria(tags=("b", "c")), True),
+        (Criteria(tags=("c",)), False),
+        (Criteria(excluded_tags=("c",)), True),
+        (Criteria(tags=("a",), excluded_tags=("b",)), False),
+    ],
+)
+def test_conditions_say_which_new_tickets_have_a_same_agent(criteria: Criteria, admitted: bool) -> None:
+    assert criteria.admit(PLAIN) is admitted
+
+
+def test_a_ticket_without_priority_or_channel_has_none_of_those_that_are_asked_for() -> None:
+    assert not Criteria(priorities=("normal",)).admit(Facts())
+    assert not Criteria(channels=("web",)).admit(Facts())
+
+
+@pytest.mark.parametrize("one", Match)
+def test_what_must_match_must_be_there_and_the_same(one: Match) -> None:
+    criteria = Criteria(match=(one,))
+    changed: dict[str, Any] = {one.value: 99}
+    emptied: dict[str, Any] = {one.value: None}
+    other, empty = replace(PLAIN, **changed), replace(PLAIN, **emptied)
+
+    assert criteria.count(PLAIN, PLAIN)
+    assert not criteria.count(other, PLAIN)
+    assert not criteria.count(empty, PLAIN)
+    assert not criteria.count(empty, empty)
+    assert Criteria().count(other, PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "new", "counts"),
+    [
+        ({5: "gold"}, {5: "gold"}, True),
+        ({5: "gold"}, {5: "silver"}, False),
+        ({5: ["a", "b"]}, {5: ["a", "b"]}, True),
+        ({5: True}, {5: True}, True),
+        ({5: False}, {5: False}, False),
+        ({5: None}, {5: None}, False),
+        ({5: ""}, {5: ""}, False),
+        ({}, {5: "gold"}, False),
+    ],
+)
+def test_fields_match_by_what_somebody_filled_in(
+    earlier: dict[int, object], new: dict[int, object], counts: bool
+) -> None:
+    assert Criteria(fields=(5,)).count(Facts(fields=earlier), Facts(fields=new)) is counts
