@@ -22,6 +22,7 @@ from services.assignment.adapters.sql.store import SqlStore
 from services.assignment.app.background import MinuteTicker
 from services.assignment.app.options import QueueOptions
 from services.assignment.domain.errors import OfferEndedError
+from services.assignment.domain.limits import Limit
 from services.assignment.domain.rotation import TURN
 from services.assignment.tests.house import ACCOUNT, BILLING, SUPPORT, House
 from services.assignment.tests.zendesk import LocalZendesk
@@ -99,6 +100,34 @@ async def test_rounds_at_once_assign_each_ticket_once_and_pass_no_limit(replicas
     assert len(assigned) == len(set(assigned)) == LIMIT * len(AGENTS)
     assert sorted(ticket for ticket, _ in house.zendesk.writes) == sorted(assigned)
     assert Counter(agent for _, agent in house.zendesk.writes) == dict.fromkeys(AGENTS, LIMIT)
+    await accounted(house)
+
+
+async def test_rounds_at_once_pass_no_rate_limit_and_find_every_slot_that_frees(
+    replicas: list[House],
+) -> None:
+    house = replicas[0]
+    await house.queues.change_settings(
+        ACCOUNT,
+        "",
+        lambda row: replace(row, options=replace(row.options, rate_limit="2 in 10m")),
+        validate_only=False,
+    )
+    async with house.store.transaction(ACCOUNT) as tx:
+        await tx.rate_limits.put_agent(4, Limit(3, 5))
+    for number in range(1, 31):
+        house.zendesk.ticket(number, group_id=SUPPORT)
+
+    given = []
+    for minutes in (2, 4, 1, 5):
+        house.clock.advance(timedelta(minutes=minutes))
+        runs = await asyncio.gather(
+            *(r.job(ACCOUNT, catch_up=True, wait_for_writes=True) for r in replicas for _ in range(2))
+        )
+        given.append(Counter(agent for run in runs for _, agent, _ in run.assignments))
+
+    # At 0, 4, 5 and 10 minutes; the inbox limit of 6 is reached by agent 4 at 5.
+    assert given == [{1: 2, 2: 2, 3: 2, 4: 3}, {}, {4: 3}, {1: 2, 2: 2, 3: 2}]
     await accounted(house)
 
 

@@ -66,7 +66,10 @@ async def test_no_more_than_the_rate_and_at_the_very_minute_the_next(
         await house.webhook(ticket)
     await house.minute(minutes=29)
     assert held(zendesk) == [1, 2]
-    assert (await house.explain.why_waiting(ACCOUNT, 3)).decision.codes[1] is Code.RATE_LIMIT
+    why = await house.explain.why_waiting(ACCOUNT, 3)
+    assert why.decision.codes[1] is Code.RATE_LIMIT
+    frees = house.clock.now() + timedelta(minutes=1)
+    assert any("rate limit" in s and f"{frees:%Y-%m-%d %H:%M:%S} UTC" in s for s in why.sentences)
     await house.minute(minutes=1)
 
     assert held(zendesk) == [1, 2, 3]
