@@ -11,7 +11,8 @@ from typing import Any
 import pytest_asyncio
 
 from services.assignment.app.options import AccountOptions
-from services.assignment.tests.house import ACCOUNT, HOOK
+from services.assignment.domain.model import Restrictions
+from services.assignment.tests.house import ACCOUNT, HOOK, SUPPORT
 from tests.contract.assignment_over_http import PUBLIC_URL, Served, key, served_assignment
 
 STATUSES, CREATE = "/zendesk/user_statuses/current", "/zendesk/user_statuses/create_many"
@@ -192,3 +193,16 @@ async def test_another_account_s_key_sees_and_changes_nothing_here(served: Serve
         row = await tx.directory.agent(1)
     assert row is not None
     assert (row.status, row.inbox_limit) == ("away", None)
+
+
+async def test_only_users_who_have_the_app_are_listed(served: Served) -> None:
+    house = served.house
+    house.installations.by_account[ACCOUNT] = Restrictions(groups=frozenset({SUPPORT}))
+    house.zendesk.users[2]["suspended"] = True
+    await house.sync(ACCOUNT, HOOK)
+
+    listed = (await served.http.get(USERS, headers=key())).json()["users"]
+    everybody = (await served.http.get(STATUSES, headers=key())).json()["user_statuses"]
+
+    assert [user["id"] for user in listed] == [1, 9]
+    assert [user["user_id"] for user in everybody] == [1, 2, 3, 9]

@@ -11,6 +11,7 @@ from libs.rpc.identity import current_caller
 from services.assignment.app.ports import Transaction
 from services.assignment.app.rows import AgentRow
 from services.assignment.app.update_agent_limits import FIELDS, LimitChange, update_limits
+from services.assignment.domain.model import Restrictions
 from services.assignment.rpc.authority import require_admin, require_staff
 from services.assignment.rpc.limits import limit_in
 from services.assignment.rpc.mapping import (
@@ -130,8 +131,8 @@ async def agent_messages(
     """Return agents as messages, with what they have of their own."""
     shifts, capacities = await tx.schedules.of_agents(), await tx.capacities.of_agents()
     rules, rates = await tx.statuses.idle_rules(), await tx.rate_limits.of_agents()
-    held = skills or {}
-    return [
+    held, account = skills or {}, await tx.directory.account()
+    found = [
         agent_message(
             parent,
             row,
@@ -143,6 +144,16 @@ async def agent_messages(
         )
         for row in rows
     ]
+    for row, message in zip(rows, found, strict=True):
+        message.has_app = _has_app(row, account.restrictions if account is not None else Restrictions())
+    return found
+
+
+def _has_app(row: AgentRow, restrictions: Restrictions) -> bool:
+    """Tell whether an agent may use the app (as `domain.eligibility.barred` has it)."""
+    in_group = not restrictions.groups or not restrictions.groups.isdisjoint(row.groups)
+    in_role = not restrictions.roles or row.custom_role_id in restrictions.roles
+    return row.active and not row.suspended and in_group and in_role
 
 
 def limit_change(request: messages.UpdateAgentLimitsRequest, field: str = "") -> LimitChange:
@@ -152,8 +163,11 @@ def limit_change(request: messages.UpdateAgentLimitsRequest, field: str = "") ->
         field: where the request stands in a batch.
 
     Raises:
-        InvalidRequestError: the mask names something else.
+        InvalidRequestError: the mask names something else, or one request of a batch shall write nothing.
     """
+    if field and request.validate_only:
+        fault = FieldViolation(f"{field}validate_only", "is for all of a batch or for none: set it there")
+        raise InvalidRequestError(f"validate_only {fault.description}", violations=[fault])
     paths = set(request.update_mask.paths)
     if not paths:
         paths = {"inbox_limit", "daily_limit", "capacity_units"}

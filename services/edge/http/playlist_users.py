@@ -61,10 +61,11 @@ async def _settings(request: Request, acting: Acting) -> resources.AccountSettin
 
 @answers_keys
 async def list_users(request: Request, key: ApiKey) -> Response:
-    """List active agents."""
+    """List active agents who may use the app."""
     acting = await acting_with(request, key)
     account = await _settings(request, acting)
-    return fresh({"users": [_user(agent, account) async for agent in agents_of(request, acting)]})
+    users = [_user(agent, account) async for agent in agents_of(request, acting) if agent.has_app]
+    return fresh({"users": users})
 
 
 @answers_keys

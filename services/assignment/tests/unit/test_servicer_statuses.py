@@ -143,6 +143,10 @@ async def test_limits_of_several_agents_change_by_their_masks(house: House, rpc:
     with pytest.raises(InvalidRequestError) as refused:
         await call(rpc, "BatchUpdateAgentLimits", parent=PARENT, requests=[whole, strange])
     assert refused.value.violations[0].field == "requests[1].update_mask"
+    dry = messages.UpdateAgentLimitsRequest(name=one, validate_only=True)
+    with pytest.raises(InvalidRequestError) as mixed:
+        await call(rpc, "BatchUpdateAgentLimits", parent=PARENT, requests=[whole, dry])
+    assert mixed.value.violations[0].field == "requests[1].validate_only"
     with pytest.raises(NotFoundError):
         await call(rpc, "UpdateAgentLimits", name=f"{PARENT}/agents/404", inbox_limit=1)
     acts(1, "agent")
