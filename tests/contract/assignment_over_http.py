@@ -15,7 +15,7 @@ import httpx2
 from libs.kernel.clock import ManualClock, SystemClock
 from libs.kernel.ids import CountingIds
 from libs.rpc.peers import rules
-from libs.testing.rpc import rpc_harness
+from libs.testing.rpc import Rpc, rpc_harness
 from services.assignment.adapters.memory.store import MemoryStore
 from services.assignment.rpc.peers import ASSIGNMENT
 from services.assignment.tests.house import ACCOUNT, BILLING, SUPPORT, House
@@ -44,10 +44,12 @@ class Served:
     Attributes:
         http: the edge.
         house: assignment's use cases, to prepare and to compare.
+        rpc: assignment's server, for calls of its own.
     """
 
     http: httpx2.AsyncClient
     house: House
+    rpc: Rpc
 
 
 @contextlib.asynccontextmanager
@@ -104,4 +106,4 @@ async def served_assignment(folder: Path) -> AsyncIterator[Served]:
         http = await stack.enter_async_context(
             httpx2.AsyncClient(transport=transport, base_url="http://edge")
         )
-        yield Served(http, house)
+        yield Served(http, house, rpc)

@@ -8,11 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import grpc
+import pytest
 import pytest_asyncio
 
 from services.assignment.app.options import AccountOptions
 from services.assignment.domain.model import Restrictions
 from services.assignment.tests.house import ACCOUNT, HOOK, SUPPORT
+from setlist.assignment.v1 import assignment_service_pb2 as messages
+from setlist.assignment.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 from tests.contract.assignment_over_http import PUBLIC_URL, Served, key, served_assignment
 
 STATUSES, CREATE = "/zendesk/user_statuses/current", "/zendesk/user_statuses/create_many"
@@ -206,3 +210,21 @@ async def test_only_users_who_have_the_app_are_listed(served: Served) -> None:
 
     assert [user["id"] for user in listed] == [1, 9]
     assert [user["user_id"] for user in everybody] == [1, 2, 3, 9]
+
+
+async def test_a_batch_cannot_reach_into_another_account(served: Served) -> None:
+    stub = AssignmentServiceStub(served.rpc.channel())
+    changes = [
+        messages.UpdateAgentLimitsRequest(name=f"accounts/{account}/agents/1", inbox_limit=1)
+        for account in (ACCOUNT, "acc-2")
+    ]
+    request = messages.BatchUpdateAgentLimitsRequest(parent=f"accounts/{ACCOUNT}", requests=changes)
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.BatchUpdateAgentLimits(request, metadata=served.rpc.token(ACCOUNT, job="edge"))
+
+    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    async with served.house.store.transaction(ACCOUNT) as tx:
+        row = await tx.directory.agent(1)
+    assert row is not None
+    assert row.inbox_limit is None
