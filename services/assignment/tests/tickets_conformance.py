@@ -226,3 +226,18 @@ class TicketsConformance:
             assert await tx.returns.open_again() == []
             await tx.tickets.store([facts(1, updated_at=later(5), **then, priority="high")])
             assert await tx.returns.open_again() == []  # it was looked at
+
+    async def test_closed_is_final_whatever_comes_out_of_order(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, 1)
+        async with store.transaction(account) as tx:
+            assert await tx.tickets.store([facts(1, status="closed", updated_at=later(5))]) == 1
+            for at in (
+                later(5),
+                later(6),
+            ):  # the webhook of its creation, say, in the same second or with a wrong one
+                assert await tx.tickets.store([facts(1, updated_at=at)]) == 0
+            assert await tx.tickets.waiting() == 0
+            assert await tx.tickets.store([facts(1, status="closed", updated_at=later(7))]) == 1
+            assert await tx.tickets.store([facts(1, status="deleted", updated_at=later(8))]) == 1

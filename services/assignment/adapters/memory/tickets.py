@@ -147,6 +147,8 @@ def _returned(known: KeptTicket, facts: TicketFacts) -> KeptTicket:
 
 def _is_news(known: KeptTicket, facts: TicketFacts) -> bool:
     before = known.row.facts.updated_at
+    if known.row.facts.status == "closed" and facts.status not in ("closed", "deleted"):
+        return False
     if facts.updated_at != before:
         return facts.updated_at > before
     settled = known.row.routing == "assigned" or known.outcome == PARKED

@@ -58,9 +58,11 @@ ON CONFLICT (account, ticket) DO UPDATE SET
         WHEN excluded.assignee_id = t.assignee_id AND t.routing = 'assigned' AND excluded.status IN {ROUTABLE}
             THEN 'assigned'
         ELSE 'not_routable' END
-WHERE t.updated_at < excluded.updated_at OR (t.updated_at = excluded.updated_at
+WHERE (t.updated_at < excluded.updated_at OR (t.updated_at = excluded.updated_at
     -- Zendesk's times are whole seconds: what was true before our change of the same second is not news.
-    AND NOT ((t.routing = 'assigned' OR t.outcome = '{PARKED}') AND excluded.assignee_id IS NULL))
+    AND NOT ((t.routing = 'assigned' OR t.outcome = '{PARKED}') AND excluded.assignee_id IS NULL)))
+    -- Nor is what was true before a ticket was closed, merged into another one in the second of its creation, say.
+    AND (t.status <> 'closed' OR excluded.status IN ('closed', 'deleted'))
 RETURNING t.routing
 """  # noqa: S608 - a constant
 
