@@ -30,17 +30,18 @@ CHANGES_SECONDS = 600.0
 _AT_ONCE = 5_000
 """Rows that are worked on before others get their turn on the event loop."""
 
+# The tickets in question, first of all: joined they are looked up one by one, whatever the statistics say.
+_THESE = "unnest(CAST(:tickets AS bigint[])) AS w(ticket) JOIN tickets t ON t.ticket = w.ticket"
 _TICKETS = """
-SELECT t.ticket, t.created_at, t.group_id, t.priority, t.dedicated, t.entered_at, t.outcome, s.breach_at FROM tickets t
+SELECT t.ticket, t.created_at, t.group_id, t.priority, t.dedicated, t.entered_at, t.outcome, s.breach_at FROM {tickets}
 LEFT JOIN ticket_slas s ON s.account = t.account AND s.ticket = t.ticket
-WHERE t.account = :account AND t.routing = 'waiting'
-AND (CAST(:tickets AS bigint[]) IS NULL OR t.ticket = ANY(:tickets)) AND
+WHERE t.account = :account AND t.routing = 'waiting' AND {held} ORDER BY {order}, t.ticket {limit}
 """
 # Who is not asked again. Only of tickets that wait: declines of others are history.
 _DECLINED = """
-SELECT d.ticket, array_agg(d.agent_id) AS agents FROM declines d
-JOIN tickets t ON t.account = d.account AND t.ticket = d.ticket AND t.routing = 'waiting'
-WHERE d.account = :account AND (CAST(:tickets AS bigint[]) IS NULL OR d.ticket = ANY(:tickets)) GROUP BY d.ticket
+SELECT d.ticket, array_agg(d.agent_id) AS agents FROM {tickets}
+JOIN declines d ON d.account = t.account AND d.ticket = t.ticket
+WHERE t.account = :account AND t.routing = 'waiting' GROUP BY d.ticket
 """
 # What could still be running when this was asked has an id from the horizon on.
 _HORIZON = "SELECT CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text)"
@@ -70,11 +71,14 @@ async def read_waiting(
         held: the condition on `tickets t` for what the queue holds (`holding.held`).
         tickets: these alone; None = all.
     """
-    asked = {"account": account, "tickets": None if tickets is None else list(tickets)}
+    asked = {"account": account} if tickets is None else {"account": account, "tickets": list(tickets)}
+    source = "tickets t" if tickets is None else _THESE
     order = "s.breach_at NULLS LAST, t.created_at" if queue.use_sla else "t.created_at"
-    limit = f" LIMIT {int(queue.scan_limit)}" if queue.scan_limit else ""
-    rows = await connection.execute(text(f"{_TICKETS} {held} ORDER BY {order}, t.ticket{limit}"), asked)
-    declined = {r.ticket: frozenset(r.agents) for r in await connection.execute(text(_DECLINED), asked)}
+    limit = f"LIMIT {int(queue.scan_limit)}" if queue.scan_limit else ""
+    statement = _TICKETS.format(tickets=source, held=held, order=order, limit=limit)
+    rows = await connection.execute(text(statement), asked)
+    refused = await connection.execute(text(_DECLINED.format(tickets=source)), asked)
+    declined = {r.ticket: frozenset(r.agents) for r in refused}
     found: list[tuple[Ticket, bool]] = []
     for part in rows.partitions(_AT_ONCE):
         if found:
