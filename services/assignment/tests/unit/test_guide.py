@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from services.assignment.domain.decide import decide
 from services.assignment.domain.lately import Lately
 from services.assignment.domain.limits import limit_of
 from services.assignment.domain.model import Agent, Model, Need, Plan, Queue, Snapshot, Ticket
+from services.assignment.domain.same_agent import Anchor, Criteria, Earlier, Facts, Match, same_agent
 from services.assignment.domain.shifts import Kind, ShiftException, back_at, off_shift
 
 GUIDE = Path(__file__).parents[4] / "docs/routing.md"
@@ -133,12 +135,14 @@ class Reader:
     @staticmethod
     def _ticket(number: int, values: dict[str, str]) -> Ticket:
         assert values.keys() <= {
-            str(number), "group", "priority", "age", "needs", "declined", "dedicated", "breach",
+            str(number), "group", "priority", "age", "needs", "declined", "dedicated", "breach", "had",
         }  # fmt: skip
         needs = []
         for need in filter(None, values.get("needs", "").split(",")):
-            skill, level, *drop = need.split(":")
-            needs.append(Need(skill, int(level), int(drop[0]) if drop else None))
+            skill, level, *rest = need.split(":")
+            drop = [int(one) for one in rest if "=" not in one]
+            steps = tuple((int(a), int(b)) for a, _, b in (one.partition("=") for one in rest if "=" in one))
+            needs.append(Need(skill, int(level), drop[0] if drop else None, steps))
         return Ticket(
             number,
             NOW - span(values.get("age", "0s")),
@@ -148,6 +152,7 @@ class Reader:
             needs=tuple(needs),
             declined=frozenset(numbers(values["declined"])) if "declined" in values else frozenset(),
             dedicated=int(values["dedicated"]) if "dedicated" in values else None,
+            preferred=int(values["had"]) if "had" in values else None,
         )
 
     def _snapshot(self) -> Snapshot:
@@ -202,3 +207,57 @@ def test_each_model_has_an_example() -> None:
     shown = {block.split()[1] for block in BLOCKS}
 
     assert shown == {str(model) for model in Model}
+
+
+class SameAgentReader:
+    """Knows what a block about the same agent has said so far."""
+
+    def __init__(self) -> None:
+        self.window, self.anchor = 0, Anchor.OLDEST
+        self.criteria, self.new = Criteria(), Facts()
+        self.earlier: list[tuple[Earlier, Facts]] = []
+        self.checked = 0
+
+    def line(self, text: str) -> None:
+        verb, *words = text.split()
+        match verb:
+            case "window":
+                self.window = span(words[0]) // timedelta(hours=1)
+                self.anchor = Anchor(words[1]) if len(words) > 1 else Anchor.OLDEST
+            case "match":
+                self.criteria = replace(self.criteria, match=tuple(Match(word) for word in words))
+            case "tags" | "excluded_tags" | "channels" | "priorities":
+                asked: dict[str, Any] = {verb: tuple(words)}
+                self.criteria = replace(self.criteria, **asked)
+            case "new":
+                self.new = self._facts(words)
+            case "earlier":
+                agent = None if words[0] == "-" else int(words[0])
+                self.earlier.append((Earlier(NOW - span(words[1]), agent), self._facts(words[2:])))
+            case "=>":
+                counted = [one for one, facts in self.earlier if self.criteria.count(facts, self.new)]
+                found = same_agent(counted, NOW, self.window, self.anchor)
+                found = found if self.criteria.admit(self.new) else None
+                assert (text, str(found or "-")) == (text, words[0])
+                self.checked += 1
+            case _:
+                raise AssertionError(f"what is `{verb}`?")
+
+    @staticmethod
+    def _facts(words: list[str]) -> Facts:
+        values: dict[str, Any] = {}
+        for name, _, value in (word.partition("=") for word in words):
+            numeric = name in ("group", "brand", "form")
+            values[name] = int(value) if numeric else frozenset(value.split(",")) if name == "tags" else value
+        return Facts(**values)
+
+
+@pytest.mark.parametrize(
+    "block", re.findall(r"```same-agent\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+)
+def test_the_guide_is_true_about_the_same_agent(block: str) -> None:
+    reader = SameAgentReader()
+    for line in block.splitlines():
+        reader.line(line)
+
+    assert reader.checked, "a block that checks nothing"
