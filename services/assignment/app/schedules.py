@@ -87,25 +87,29 @@ async def notes(tx: Transaction, queue: QueueRow, decision: Decision, as_of: dat
     if decision.outcome is Outcome.QUEUE_CLOSED and queue.options.schedule is not None:
         return _coming("the queue opens", [queue.options.schedule], known, as_of)
     off = sorted(agent for agent, code in decision.codes.items() if code is Code.OFF_SHIFT)
-    if not off:
-        return []
+    return await _returns(tx, off, known, as_of) if off else []
+
+
+async def _returns(
+    tx: Transaction, off: Sequence[int], known: Mapping[int, Schedule], as_of: datetime
+) -> list[str]:
+    """Return when the first of some agents who are off shift is back, those on leave for themselves."""
     shifts = await tx.schedules.of_agents()
     dated: dict[int, list[ShiftException]] = {}
     for one in await tx.schedules.exceptions(after=as_of, agents=off):
         dated.setdefault(one.agent, []).append(one)
-    asked = sorted({shifts[a] for a in off if a in shifts})
-    backs = [
-        (back, agent)
-        for agent, mine in dated.items()
-        if (back := _back(mine, known, shifts.get(agent), as_of)) is not None
-    ]
-    plain = sorted({shifts[a] for a in off if a in shifts and a not in dated})
+    plain = {shifts[a] for a in off if a in shifts and a not in dated}
     begins = [at for i in plain if i in known and (at := opens_at(known[i], as_of)) is not None]
-    away = {a for a, mine in dated.items() if any(m.covers(as_of) and m.kind is Kind.LEAVE for m in mine)}
-    begins += [at for at, agent in backs if agent not in away]
+    ends: list[datetime] = []
+    for agent, mine in dated.items():
+        away = any(one.covers(as_of) and one.kind is Kind.LEAVE for one in mine)
+        back = _back(mine, known, shifts.get(agent), as_of)
+        if back is not None:
+            (ends if away else begins).append(back)
     found = [f"the next shift begins at {min(begins):%Y-%m-%d %H:%M} UTC"] if begins else []
-    for at, agent in sorted(back for back in backs if back[1] in away)[:1]:
-        found.append(f"agent `{agent}` is on leave, and back on shift at {at:%Y-%m-%d %H:%M} UTC")
+    if ends:  # who it is, is for those who may see his leave
+        found.append(f"the first of those on leave is back on shift at {min(ends):%Y-%m-%d %H:%M} UTC")
+    asked = sorted({shifts[a] for a in off if a in shifts})
     return found + _faults(asked, known) or _never(asked, known)
 
 

@@ -60,7 +60,7 @@ async def test_leave_keeps_tickets_away_and_says_until_when(
     last = (await house.decisions(1))[-1]
     assert (await house.explain.decision(ACCOUNT, last.id)).codes[1] == Code.OFF_SHIFT
     assert "1 agent is off shift or on leave: free when their shift begins" in why.sentences
-    assert "agent `1` is on leave, and back on shift at 2026-07-07 10:00 UTC" in why.sentences
+    assert "the first of those on leave is back on shift at 2026-07-07 10:00 UTC" in why.sentences
     house.clock.advance(at("2026-07-07T10:00") - house.clock.now())
     await house.minute(minutes=0)
 
@@ -76,7 +76,7 @@ async def test_leave_that_ends_at_night_is_followed_by_the_next_shift(house: Hou
 
     why = await house.explain.why_waiting(ACCOUNT, 1)
 
-    assert "agent `1` is on leave, and back on shift at 2026-07-08 07:00 UTC" in why.sentences
+    assert "the first of those on leave is back on shift at 2026-07-08 07:00 UTC" in why.sentences
 
 
 async def test_overtime_opens_a_shift_outside_the_schedule(house: House, zendesk: LocalZendesk) -> None:
@@ -110,7 +110,7 @@ async def test_the_first_of_those_on_leave_and_the_next_shift_of_the_others_are_
     assert "3 agents are off shift or on leave: free when their shift begins" in why.sentences
     assert [s for s in why.sentences if " at 2026-" in s] == [
         "the next shift begins at 2026-07-07 07:00 UTC",
-        "agent `9` is on leave, and back on shift at 2026-07-09 12:00 UTC",
+        "the first of those on leave is back on shift at 2026-07-09 12:00 UTC",
     ]
 
 
