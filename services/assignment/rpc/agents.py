@@ -89,10 +89,9 @@ class AgentMethods(Methods):
             return answer
         statuses: dict[int, str] = {}
         for place, one in enumerate(request.statuses):
-            if one.user_id in statuses:
-                fault = FieldViolation(f"statuses[{place}].user_id", f"`{one.user_id}` is named twice")
+            if statuses.setdefault(one.user_id, one.status) != one.status:
+                fault = FieldViolation(f"statuses[{place}].user_id", f"`{one.user_id}` is given two statuses")
                 raise InvalidRequestError(f"the agent {fault.description}", violations=[fault])
-            statuses[one.user_id] = one.status
         changed = await self._use.absences.set_statuses(account_of(request.parent), statuses, caller.user)
         return messages.SetStatusesResponse(changed=changed)
 

@@ -93,7 +93,7 @@ async def create_many(request: Request, key: ApiKey) -> Response:
     await assignment.SetStatuses(
         messages.SetStatusesRequest(parent=acting.parent, statuses=statuses), metadata=acting.metadata
     )
-    users = [one.user_id for one in statuses]
+    users = list(dict.fromkeys(one.user_id for one in statuses))
     answer = await assignment.ListAgents(
         messages.ListAgentsRequest(parent=acting.parent, user_ids=users, page_size=_PAGE, show_inactive=True),
         metadata=acting.metadata,

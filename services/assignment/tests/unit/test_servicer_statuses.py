@@ -103,8 +103,10 @@ async def test_statuses_of_an_account_and_its_roles_are_set_over_the_api(
     acts(1, "agent")
     with pytest.raises(PermissionDeniedError):
         await become(house, rpc, "away", 1)
+    await become(house, rpc, "online", 1, 1)
+    two = [messages.AgentStatus(user_id=1, status=status) for status in ("online", "lunch")]
     with pytest.raises(InvalidRequestError) as twice:
-        await become(house, rpc, "online", 1, 1)
+        await call(rpc, "SetStatuses", parent=PARENT, statuses=two)
 
     assert list(answer.settings.statuses) == ["lunch"]
     assert list(answer.settings.role_statuses) == limits
