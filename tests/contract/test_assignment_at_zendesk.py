@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import httpx2
 import pytest_asyncio
 
 from libs.kernel.ids import AccountId, CountingIds
@@ -14,6 +15,7 @@ from libs.zendesk.client import ZendeskClient
 from libs.zendesk.tests.simulated import AGENT, BILLING, REQUESTER, SUPPORT, Zendesk, simulated
 from services.assignment.adapters.memory.store import MemoryStore
 from services.assignment.app.options import AccountOptions, QueueOptions
+from services.assignment.app.rows import QueueRow
 from services.assignment.tests.house import ACCOUNT, House
 from services.assignment.tests.zendesk import LocalZendesk
 
@@ -27,7 +29,9 @@ class AtSimulator(LocalZendesk):
         super().__init__(simulator.clock)
         self.simulator = simulator
 
-    async def of(self, account: AccountId) -> ZendeskClient:
+    async def of(
+        self, account: AccountId, transport: httpx2.AsyncBaseTransport | None = None
+    ) -> ZendeskClient:
         return await self.simulator.client()
 
 
@@ -185,3 +189,101 @@ async def test_skills_are_followed_in_zendesk_s_own_stream(house: House) -> None
     await house.minute(minutes=3)
 
     assert (await client.tickets.show(ticket)).assignee_id == AGENT
+
+
+async def test_the_same_agent_s_criteria_are_met_by_what_zendesk_shows(house: House) -> None:
+    field = await (await house.zendesk.of(ACCOUNT)).ticket_fields.create(type="text", title="Product")
+    await use(
+        house,
+        same_agent_hours=24,
+        same_agent_match=("brand",),
+        same_agent_fields=(field.id,),
+        same_agent_channels=("api",),
+        same_agent_excluded_tags=("bulk",),
+    )
+    alike: dict[str, Any] = {
+        "group_id": SUPPORT,
+        "brand_id": 7,
+        "custom_fields": [{"id": field.id, "value": "printer"}],
+    }
+    await made(house, {**alike, "assignee_id": OTHER, "status": "open"})
+    await house.minute()
+    await house.set_limits(OTHER, inbox=2)
+    await house.set_status("online", AGENT, OTHER)
+
+    same, brand, product, bulk = await made(
+        house, alike, {**alike, "brand_id": 8}, {**alike, "custom_fields": []}, {**alike, "tags": ["bulk"]}
+    )
+    await house.minute()
+
+    mechanisms = {d.ticket: (d.mechanism, d.agent_id) for d in await house.decisions()}
+    assert mechanisms.pop(same) == ("same_agent", OTHER)
+    assert mechanisms == dict.fromkeys((brand, product, bulk), ("queue", AGENT))
+
+
+async def test_a_ticket_that_is_merged_on_its_way_to_an_agent_is_given_up(house: House) -> None:
+    assert isinstance(house.zendesk, AtSimulator)
+    simulator, client = house.zendesk.simulator, await house.zendesk.of(ACCOUNT)
+    target, source = await made(house, {"group_id": BILLING}, {"group_id": SUPPORT})
+    house.clock.advance(timedelta(minutes=2))
+    await house.job(ACCOUNT, catch_up=True, wait_for_writes=False)
+    await house.set_status("online", AGENT)
+    (queue,) = [q for q in await _queues(house) if q.state == "active"]
+    routed = await house.route(ACCOUNT, queue.id, "round", house.clock.now())
+    assert [(d.ticket, d.agent) for _, d in routed.news if d.agent] == [(source, AGENT)]
+
+    bearer = {"authorization": f"Bearer {await simulator.token()}"}
+    answer = await simulator.http.post(
+        f"/api/v2/tickets/{target}/merge.json", json={"ids": [source]}, headers=bearer
+    )
+    house.clock.advance(timedelta(seconds=5))  # its job
+    merged = await client.tickets.show(source)
+    assert (answer.status_code, merged.status, merged.tags) == (200, "closed", ("closed_by_merge",))
+    await house.write(ACCOUNT)
+
+    row = (await house.decisions(source))[-1]
+    assert row.write == "conflict"
+    assert (await house.ticket(source)).routing == "not_routable"
+    assert (await client.tickets.show(source)).updated_at == merged.updated_at
+
+
+async def _queues(house: House) -> list[QueueRow]:
+    async with house.store.transaction(ACCOUNT) as tx:
+        return await tx.directory.queues()
+
+
+async def test_a_reopened_ticket_of_somebody_suspended_goes_to_somebody_else(house: House) -> None:
+    assert isinstance(house.zendesk, AtSimulator)
+    simulator, client = house.zendesk.simulator, await house.zendesk.of(ACCOUNT)
+    (ticket,) = await made(house, {"group_id": SUPPORT, "assignee_id": OTHER, "status": "solved"})
+    await house.minute()
+    await house.set_status("online", AGENT)
+    bearer = {"authorization": f"Bearer {await simulator.token()}"}
+    answer = await simulator.http.put(
+        f"/api/v2/users/{OTHER}.json", json={"user": {"suspended": True}}, headers=bearer
+    )
+    assert answer.status_code == 200
+    await house.sync(ACCOUNT, "")
+
+    await simulator.change({"id": ticket, "status": "open"})
+    await house.minute()
+    await house.write(ACCOUNT)
+    assert (await client.tickets.show(ticket)).assignee_id is None
+    await house.minute()
+
+    assert (await client.tickets.show(ticket)).assignee_id == AGENT
+
+
+async def test_what_comes_back_to_a_sticky_queue_goes_to_who_had_it(house: House) -> None:
+    assert isinstance(house.zendesk, AtSimulator)
+    await house.queue("sticky", model="least_active", options=QueueOptions(sticky_seconds=3600))
+    ticket, *_ = await made(house, *[{"group_id": SUPPORT, "assignee_id": OTHER, "status": "open"}] * 3)
+    await house.minute()
+    await house.set_status("online", AGENT, OTHER)
+
+    await house.zendesk.simulator.change({"id": ticket, "assignee_id": None})
+    await house.minute()
+
+    (decision,) = await house.decisions(ticket)
+    assert (decision.queue, decision.agent_id) == ("sticky", OTHER)
+    assert (await (await house.zendesk.of(ACCOUNT)).tickets.show(ticket)).assignee_id == OTHER
