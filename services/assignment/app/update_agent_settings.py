@@ -53,12 +53,11 @@ class UpdateAgentSettings:
         if row is None:
             raise NotFoundError("no such agent", metadata={"name": f"accounts/{account}/agents/{agent}"})
         changed = _changed(row, values)
-        if validate_only:
-            return changed, reason
-        client = await self._zendesk.of(account)
-        clean = {"rule_id": changed.rule, "manager": changed.manager, "autoplay": changed.autoplay}
-        await client.users.set_user_fields(agent, {FIELDS[k]: clean[k] for k in values})
-        async with self._store.transaction(account) as tx:
+        if not validate_only:
+            client = await self._zendesk.of(account)
+            clean = {"rule_id": changed.rule, "manager": changed.manager, "autoplay": changed.autoplay}
+            await client.users.set_user_fields(agent, {FIELDS[k]: clean[k] for k in values})
+        async with self._store.transaction(account, dry=validate_only) as tx:
             await tx.decisions.lock()  # the other fields may have changed while Zendesk was asked
             row = await tx.directory.agent(agent) or row
             changed = _changed(row, values)
@@ -66,7 +65,7 @@ class UpdateAgentSettings:
                 agent, changed.rule, manager=changed.manager, autoplay=changed.autoplay
             )
             everybody = await tx.directory.agents()
-        if "manager" in values:
+        if "manager" in values and not validate_only:
             # At once, not at the next sync: who is no delegated administrator any more may change nobody.
             await self._policy.publish(account, everybody)
         return after or changed, reason

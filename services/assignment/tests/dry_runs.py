@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.protobuf.message import Message
@@ -98,6 +99,13 @@ def _statuses(**statuses: str) -> list[messages.AgentStatus]:
     return [messages.AgentStatus(user_id=int(agent[1:]), status=status) for agent, status in statuses.items()]
 
 
+def _leave(start: datetime, hours: int) -> resources.ShiftException:
+    one = resources.ShiftException(kind=resources.ShiftException.KIND_LEAVE)
+    one.start_time.FromDatetime(start)
+    one.end_time.FromDatetime(start + timedelta(hours=hours))
+    return one
+
+
 COMMANDS: dict[str, Step] = {
     "run": ("RunMinuteJob", fixed(None, parent=PARENT)),
     "pull": ("AssignNext", fixed(9, parent=PARENT)),
@@ -150,6 +158,15 @@ COMMANDS: dict[str, Step] = {
         "UpdateAccountSettings",
         fixed(9, parent=PARENT, settings=resources.AccountSettings(inbox_limit=3)),
     ),
+    "give a rule": (
+        "UpdateAgentSettings",
+        fixed(9, name=_agent(1), settings=resources.AgentSettings(rule_id=URGENT, manager=True)),
+    ),
+    "give leave": (
+        "ReplaceShiftExceptions",
+        fixed(9, name=_agent(1), exceptions=[_leave(datetime(2026, 1, 5, tzinfo=UTC), 48)]),
+    ),
+    "begin turns anew": ("ResetRotation", fixed(9, name=f"{PARENT}/queues/asked")),
     "dedicate": (
         "ReplaceDedicatedRules",
         fixed(9, parent=PARENT, rules=[resources.DedicatedRule(tag="vip", agent_ids=[1])]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
@@ -30,7 +31,8 @@ DAY = [
     "run", "pull", "decline", "accept", "skip what waits", "skip his own", "pull with a request id", "go on vacation",
     "make a queue", "change a queue", "more room for many", "run", "optional skill", "better skill", "pause", "run",
     "resume", "release", "come back", "change the account", "dedicate", "more room", "delete a queue", "run",
-    "pull with a request id", "make a queue", "pull of who is full",
+    "pull with a request id", "make a queue", "pull of who is full", "give a rule", "give leave", "run",
+    "begin turns anew",
 ]  # fmt: skip
 """A day with every command in it, some of them twice."""
 
@@ -51,6 +53,22 @@ async def house(database: Database) -> House:
     return house
 
 
+@pytest.fixture
+async def heard(database: Database) -> AsyncIterator[asyncio.Queue[str]]:
+    """What listeners are told."""
+    told = asyncio.Queue[str]()
+    async with asyncio.TaskGroup() as group:
+        listeners = [
+            group.create_task(Listener(database.url, channel, told.put_nowait).listen())
+            for channel in CHANNELS
+        ]
+        for _ in listeners:
+            await told.get()  # it listens: whatever was before is as if it were told
+        yield told
+        for listener in listeners:
+            listener.cancel()
+
+
 async def dump(database: Database) -> dict[str, list[str]]:
     """Return every row of every table of the schema as text, in an order of its own, and where the sequences stand."""
     async with database.transaction(read_only=True) as connection:
@@ -69,28 +87,30 @@ async def dump(database: Database) -> dict[str, list[str]]:
         return found | {"sequences": list(sequences.scalars())}
 
 
+def boards(house: House) -> dict[object, tuple[object, ...]]:
+    """Return what copies of what waits the replica keeps, and how far they are."""
+    assert isinstance(house.store, SqlStore)
+    kept = house.store._boards._boards
+    return {key: (one, one._seen, one._asked_at, len(one.waiting)) for key, one in kept.items()}
+
+
 def test_the_day_has_every_command() -> None:
     assert set(DAY) == set(COMMANDS)
 
 
 async def test_dry_runs_of_every_command_leave_every_table_as_it_was_and_tell_what_comes(
-    house: House, database: Database
+    house: House, database: Database, heard: asyncio.Queue[str]
 ) -> None:
-    rpc, heard = servicer(house), asyncio.Queue[str]()
-    listeners = [
-        asyncio.create_task(Listener(database.url, channel, heard.put_nowait).listen())
-        for channel in CHANNELS
-    ]
-    for _ in listeners:
-        await heard.get()  # it listens: whatever was before is as if it were told
+    rpc = servicer(house)
     changed = 0
     for command in DAY:
-        before, calls = await dump(database), list(house.zendesk.calls)
+        before, calls, copies = await dump(database), list(house.zendesk.calls), boards(house)
         assert before["decisions"]
         planned = await carry_out(rpc, house, command, dry=True)
         assert await dump(database) == before, command
         assert house.zendesk.calls == calls, command
         assert not house.wake.is_set(), command
+        assert boards(house) == copies, command
         await only_the_fence_is_heard(database, heard)
 
         done = await carry_out(rpc, house, command, dry=False)
@@ -101,10 +121,8 @@ async def test_dry_runs_of_every_command_leave_every_table_as_it_was_and_tell_wh
         while not heard.empty():
             heard.get_nowait()
         await all_is_heard(database, heard)
-    for listener in listeners:
-        listener.cancel()
-    await asyncio.gather(*listeners, return_exceptions=True)
     assert changed > len(DAY) / 2  # the commands themselves do change something
+    assert boards(house)  # and rounds do keep copies of what waits
 
 
 async def only_the_fence_is_heard(database: Database, heard: asyncio.Queue[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -165,7 +166,8 @@ async def test_only_admins_simulate_and_only_their_own_account(
 
 
 async def test_the_validate_only_of_a_change_does_not_count(full: AssignmentServicer) -> None:
-    found = await simulated(full, limits(1, inbox_limit=2, validate_only=True))
+    async with asyncio.timeout(5):  # a rehearsal in a rehearsal would wait for ever
+        found = await simulated(full, limits(1, inbox_limit=2, validate_only=True))
 
     assert found.difference_count == 1
 

@@ -317,3 +317,23 @@ def test_every_code_has_a_sentence_for_the_agent(code: Code) -> None:
     assert said[0].islower()
     assert not said.endswith(".")
     assert "{" not in said
+
+
+async def test_who_is_beyond_a_limit_waits_until_he_is_below_it(house: House) -> None:
+    await house.open()
+    await house.queue("all")
+    await house.set_status("online", 1)
+    times = []
+    for number in (5, 6, 7):
+        house.zendesk.ticket(number, group_id=SUPPORT)
+        await house.minute()
+        times.append(house.clock.now())
+        house.clock.advance(HOUR)
+    await house.set_limits(1, daily=2)
+    house.zendesk.ticket(8, group_id=SUPPORT)
+    await house.minute()
+
+    one = await standing(house, 1, "all")
+
+    assert dict(one.detail) == {"count": "3", "limit": "2"}
+    assert one.free_at == times[1] + 12 * HOUR  # with the first alone gone he still has two
