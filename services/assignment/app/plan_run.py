@@ -54,7 +54,11 @@ class PlannedRun:
 
 
 class PlanRun:
-    """Does what the minute job does between reading Zendesk and writing to it."""
+    """Does what the minute job does between reading Zendesk and writing to it.
+
+    Tickets that are open again and leave their agent (`app/returned.py`) are not among it: no round of this run sees
+    them before Zendesk has let them go.
+    """
 
     def __init__(self, store: Store, route: Route, absences: Absences, clock: Clock) -> None:
         self._store = store

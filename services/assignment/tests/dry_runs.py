@@ -20,6 +20,8 @@ URGENT = 70
 """The view of the queue that offers."""
 REQUEST = "0f0e0d0c-0b0a-4908-8706-050403020100"
 QUEUE_REQUEST = "1f0e0d0c-0b0a-4908-8706-050403020100"
+LATER = timedelta(minutes=31)
+"""After so long offers have expired and agents who did nothing are idle."""
 NEVER_KEPT = ("name", "hash", "sequence", "command_id", "write", "etag")
 
 
@@ -32,7 +34,7 @@ async def open_helpdesk(house: House) -> None:
     zendesk.views[URGENT] = lambda ticket: ticket["priority"] == "urgent" and ticket["assignee_id"] is None
     zendesk.skill(3, "de", kind="agent")
     await house.open(1, 2, 3)
-    options = AccountOptions(skills=True, ooo_statuses=("vacation",), ooo_release=True)
+    options = AccountOptions(skills=True, ooo_statuses=("vacation",), ooo_release=True, idle_minutes=30)
     await house.queues.change_settings(
         ACCOUNT, "", lambda known: replace(known, options=options), validate_only=False
     )

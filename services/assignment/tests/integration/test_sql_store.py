@@ -14,6 +14,7 @@ from services.assignment.tests.store_conformance import StoreConformance
 from services.assignment.tests.tickets_conformance import TicketsConformance
 from services.assignment.tests.usage_conformance import UsageConformance
 from services.assignment.tests.views_conformance import ViewsConformance
+from services.assignment.tests.why_conformance import WhyConformance
 
 pytestmark = pytest.mark.integration
 
@@ -31,5 +32,6 @@ class TestSqlStore(
     UsageConformance,
     StatusesConformance,
     DryConformance,
+    WhyConformance,
 ):
     """The suite, on PostgreSQL."""

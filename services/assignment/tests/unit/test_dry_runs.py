@@ -19,7 +19,14 @@ from services.assignment.adapters.memory.tables import Tables
 from services.assignment.app.watch import Bell
 from services.assignment.rpc import plans
 from services.assignment.rpc.servicer import AssignmentServicer
-from services.assignment.tests.dry_runs import COMMANDS, QUEUE_REQUEST, REQUEST, carry_out, open_helpdesk
+from services.assignment.tests.dry_runs import (
+    COMMANDS,
+    LATER,
+    QUEUE_REQUEST,
+    REQUEST,
+    carry_out,
+    open_helpdesk,
+)
 from services.assignment.tests.house import ACCOUNT, SUPPORT, House
 from services.assignment.tests.unit.calls import PARENT, acts, call, servicer
 from services.assignment.tests.zendesk import LocalZendesk
@@ -66,12 +73,15 @@ async def test_a_dry_run_tells_what_the_command_does_and_keeps_nothing(command: 
     assert planned == done
 
 
-@given(st.lists(st.sampled_from(sorted(COMMANDS)), min_size=2, max_size=6))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.sampled_from([*sorted(COMMANDS), "run", "later"]), min_size=2, max_size=8))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_whatever_happened_before_a_dry_run_tells_what_the_command_does(commands: list[str]) -> None:
     house, rpc = await new_helpdesk()
 
     for command in commands:
+        if command == "later":
+            house.clock.advance(LATER)
+            continue
         planned, done = await dry_then_real(house, rpc, command)
         assert planned == done, command
 

@@ -17,6 +17,7 @@ from services.assignment.tests.store_conformance import StoreConformance
 from services.assignment.tests.tickets_conformance import TicketsConformance
 from services.assignment.tests.usage_conformance import UsageConformance
 from services.assignment.tests.views_conformance import ViewsConformance
+from services.assignment.tests.why_conformance import WhyConformance
 
 
 class TestMemoryStore(
@@ -32,6 +33,7 @@ class TestMemoryStore(
     UsageConformance,
     StatusesConformance,
     DryConformance,
+    WhyConformance,
 ):
     """The suite, in memory."""
 

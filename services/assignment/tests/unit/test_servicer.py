@@ -24,6 +24,8 @@ ADMINS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("ResumeQueue", lambda: {"name": f"{PARENT}/queues/q"}),
     ("ResetRotation", lambda: {"name": f"{PARENT}/queues/q"}),
     ("UpdateAccountSettings", lambda: {"parent": PARENT}),
+    ("SimulateChange", lambda: {"parent": PARENT}),
+    ("WhyIdle", lambda: {"name": f"{PARENT}/agents/2"}),
     ("UpdateAgentLimits", lambda: {"name": f"{PARENT}/agents/1"}),
     (
         "SetStatuses",
@@ -41,6 +43,8 @@ STAFF: list[tuple[str, dict[str, Any]]] = [
     ("GetDecision", {"name": f"{PARENT}/decisions/d"}),
     ("ExplainDecision", {"name": f"{PARENT}/decisions/d"}),
     ("WhyWaiting", {"name": f"{PARENT}/tickets/5"}),
+    ("WhyIdle", {"name": f"{PARENT}/agents/1"}),
+    ("SimulateChange", {"parent": PARENT}),
     ("GetSummary", {"parent": PARENT}),
     ("VerifyDecisionChain", {"parent": PARENT}),
     ("AssignNext", {"parent": PARENT}),
