@@ -136,7 +136,7 @@ DEFINITION = ServiceDefinition(
     name="assignment",
     settings_type=AssignmentSettings,
     migrations="services.assignment.migrations",
-    minimum_revision="0023",
+    minimum_revision="0024",
     peers=PEERS,
     build=build,
 )

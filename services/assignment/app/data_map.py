@@ -97,7 +97,7 @@ DATA_MAP = DataMap(
         *not_personal("dedicated_rules", "account position kind fallback", "rules"),
         *not_personal("preferring", "account ticket since lease_until", "whose preference is to be found"),
         *not_personal("group_turns", "account group_id turns", "how many tickets a group got"),
-        *not_personal("skills", "account skill title level drop_after_seconds", "kinds of skills"),
+        *not_personal("skills", "account skill title level drop_after_seconds steps", "kinds of skills"),
         *(
             Column(
                 "shift_exceptions", column, Strategy.DELETE_ROW, "an agent's leave and overtime", "user_id"

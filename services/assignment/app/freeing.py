@@ -10,7 +10,7 @@ from services.assignment.app.ports import Transaction
 from services.assignment.app.rounds import DAILY_WINDOW, run_start
 from services.assignment.app.route import COOL_DOWN
 from services.assignment.app.rows import OfferRow
-from services.assignment.domain.eligibility import counted, kind_of
+from services.assignment.domain.eligibility import counted, relaxations
 from services.assignment.domain.hours import Hours, opens_at
 from services.assignment.domain.model import Agent, Code, Decision, Outcome, Queue, Snapshot, Ticket
 from services.assignment.domain.sentences import about_agent
@@ -135,19 +135,11 @@ async def shift_begins(tx: Transaction, agent: int, as_of: datetime) -> datetime
 
 
 def relaxes_at(tickets: Collection[Ticket], code: Code, as_of: datetime) -> datetime | None:
-    """Return when the next skill of some tickets that bars somebody is not asked for any more."""
+    """Return when the next skill of some tickets that bars somebody is relaxed: asked for less, or no more."""
     if code not in (Code.MISSING_SKILL, Code.SKILL_LEVEL):
         return None
-    drops = [
-        at
-        for ticket in tickets
-        for need in ticket.needs
-        if need.drop_after_seconds is not None
-        and (need.skill, need.level) in kind_of(ticket, as_of).skills
-        and (at := (ticket.entered_at or ticket.created_at) + timedelta(seconds=need.drop_after_seconds))
-        > as_of
-    ]
-    return min(drops, default=None)
+    coming = [at for ticket in tickets for at, _, _ in relaxations(ticket) if at > as_of]
+    return min(coming, default=None)
 
 
 async def notes(tx: Transaction, decision: Decision, snapshot: Snapshot, as_of: datetime) -> list[str]:

@@ -88,7 +88,7 @@ def needs(asked: Iterable[str], known: Mapping[str, SkillRow]) -> tuple[Need, ..
         known: skills by id.
     """
     rows = (known.get(skill, SkillRow(skill, "")) for skill in sorted(asked))
-    return tuple(Need(row.skill, row.level, row.drop_after_seconds) for row in rows)
+    return tuple(Need(row.skill, row.level, row.drop_after_seconds, row.steps) for row in rows)
 
 
 def run_start(as_of: datetime) -> datetime:

@@ -192,12 +192,14 @@ class SkillRow:
         skill: id of Zendesk's attribute value.
         level: the least that counts.
         drop_after_seconds: once a ticket waited that long, it is not asked for; None = always asked for.
+        steps: (waited so many seconds, level that is enough from then on), in order of time.
     """
 
     skill: str
     title: str
     level: int = 1
     drop_after_seconds: int | None = None
+    steps: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,8 +152,9 @@ class Tickets(Protocol):
         """Keep facts that are newer than what is known; return how many were.
 
         Facts of the same instant are kept too (Zendesk's times are whole seconds), except that a ticket of
-        ours is unassigned again, which is what was true before our own change, and that a parked one is. While a change of ours is on
-        its way, assignee and routing are ours to say. A requester who was erased stays erased.
+        ours is unassigned again, which is what was true before our own change, and that a parked one is. Closed
+        is final, whatever comes out of order. While a change of ours is on its way, assignee and routing are ours
+        to say. A requester who was erased stays erased.
         """
         ...
 
@@ -355,7 +356,13 @@ class Skills(Protocol):
         """Replace the known skills, by id; what is asked of them stays."""
         ...
 
-    async def put_rule(self, skill: str, level: int, drop_after_seconds: int | None) -> SkillRow | None:
+    async def put_rule(
+        self,
+        skill: str,
+        level: int,
+        drop_after_seconds: int | None,
+        steps: tuple[tuple[int, int], ...] = (),
+    ) -> SkillRow | None:
         """Write what a skill asks for; None for an unknown one."""
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.assignment.domain.model import Agent, Code, Queue, Restrictions, Ticket
+from services.assignment.domain.model import Agent, Code, Need, Queue, Restrictions, Ticket
 
 PREFERRED = 1 << 40
 """What it is worth to go to the preferred agent: more than all wishes of a round together, so that it comes first."""
@@ -40,8 +40,9 @@ def kind_of(ticket: Ticket, as_of: datetime | None = None) -> Kind:
     A need with `drop_after_seconds` counts while the ticket waited less; at that very second it bars nobody any more
     (facts: §5.6 and decision 20), and only says who fits better. Without an instant every need counts.
     """
-    liked = {(n.skill, n.level) for n in ticket.needs if _dropped(ticket, n.drop_after_seconds, as_of)}
-    skills = {(n.skill, n.level) for n in ticket.needs} - liked
+    asked = {(n.skill, n.level): _asked(ticket, n, as_of) for n in ticket.needs}
+    liked = {need for need, level in asked.items() if level != need[1]}
+    skills = {(skill, level) for (skill, _), level in asked.items() if level is not None}
     declined, overflow = tuple(sorted(ticket.declined)), tuple(sorted(ticket.overflow))
     return Kind(
         ticket.group,
@@ -63,10 +64,28 @@ def quality(agent: Agent, kind: Kind) -> int:
     return wishes + PREFERRED * (kind.preferred == agent.id)
 
 
-def _dropped(ticket: Ticket, after_seconds: int | None, as_of: datetime | None) -> bool:
-    if after_seconds is None or as_of is None:
-        return False
-    return as_of - (ticket.entered_at or ticket.created_at) >= timedelta(seconds=after_seconds)
+def relaxations(ticket: Ticket) -> list[tuple[datetime, Need, int | None]]:
+    """Return when needs of a ticket are relaxed, in order: to a lower level, or to nothing at all (None)."""
+    began = ticket.entered_at or ticket.created_at
+    found: list[tuple[datetime, Need, int | None]] = []
+    for need in ticket.needs:
+        drop = need.drop_after_seconds
+        steps = [(after, level) for after, level in need.steps if drop is None or after < drop]
+        found += [(began + timedelta(seconds=after), need, level) for after, level in steps]
+        if drop is not None:
+            found.append((began + timedelta(seconds=drop), need, None))
+    return sorted(found, key=lambda one: (one[0], one[1].skill))
+
+
+def _asked(ticket: Ticket, need: Need, as_of: datetime | None) -> int | None:
+    """Return the level that is asked for at an instant; None = the skill is not asked for any more."""
+    if as_of is None:
+        return need.level
+    waited = as_of - (ticket.entered_at or ticket.created_at)
+    if need.drop_after_seconds is not None and waited >= timedelta(seconds=need.drop_after_seconds):
+        return None
+    levels = [level for after, level in need.steps if waited >= timedelta(seconds=after)]
+    return levels[-1] if levels else need.level
 
 
 def barred(agent: Agent, kind: Kind, queue: Queue, restrictions: Restrictions) -> Code | None:

@@ -80,8 +80,8 @@ def _plain(one: Agent | Ticket | Queue | Restrictions | Need) -> dict[str, Any]:
 def _typed(values: dict[str, Any]) -> dict[str, Any]:
     def typed(name: str, value: Any) -> Any:
         if name == "needs":
-            return tuple(Need(**need) for need in value)
-        if name in ("skills", "weights"):
+            return tuple(Need(**_typed(need)) for need in value)
+        if name in ("skills", "weights", "steps"):
             return tuple((one, number) for one, number in value)
         if isinstance(value, list):
             return frozenset(value)

@@ -149,11 +149,13 @@ class Need:
     Attributes:
         level: the least that counts.
         drop_after_seconds: once the ticket waited that long it is not asked for any more; None = for ever.
+        steps: (waited so many seconds, level that is enough from then on), in order of time.
     """
 
     skill: str
     level: int = 1
     drop_after_seconds: int | None = None
+    steps: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

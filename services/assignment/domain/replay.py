@@ -12,6 +12,7 @@ from enum import IntEnum
 from heapq import heappop, heappush
 from itertools import count
 
+from services.assignment.domain.eligibility import relaxations
 from services.assignment.domain.history import Arrival, Given, History, Hours, Rules, Update
 from services.assignment.domain.lately import Lately
 from services.assignment.domain.model import Agent, AgentId, Queue, Ticket, TicketId
@@ -198,12 +199,9 @@ class Replay:
     def _wait(self, ticket: Ticket, queue: str, now: datetime) -> None:
         self._queues[queue].arrive([ticket], now)
         self._waiting[ticket.id] = ticket, queue
-        since = ticket.entered_at or ticket.created_at
-        for need in ticket.needs:
-            if need.drop_after_seconds is not None:
-                dropped = since + timedelta(seconds=need.drop_after_seconds)
-                if dropped > now:
-                    self._plan(dropped, _What.DROPPED, ticket.id)
+        for at, _, _ in relaxations(ticket):
+            if at > now:
+                self._plan(at, _What.DROPPED, ticket.id)
 
     def _withdraw(self, ticket: TicketId) -> None:
         _, queue = self._waiting.pop(ticket)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 
-from services.assignment.domain.eligibility import kind_of
+from services.assignment.domain.eligibility import kind_of, relaxations
 from services.assignment.domain.model import GIVEN, Code, Decision, Outcome, Snapshot
 
 # What ends by itself comes first, then what a person can change; within each, in the order of the checks.
@@ -103,15 +102,12 @@ def about_skills(decision: Decision, snapshot: Snapshot) -> list[str]:
         for skill, level in kind_of(ticket, snapshot.as_of).skills
         if not any(one.get(skill, 0) >= level for one in held)
     ]
-    began, now = ticket.entered_at or ticket.created_at, snapshot.as_of
-    drops = [
-        (began + timedelta(seconds=need.drop_after_seconds), need.skill)
-        for need in ticket.needs
-        if need.drop_after_seconds is not None
-    ]
-    coming = sorted(drop for drop in drops if now is None or drop[0] > now)
+    now = snapshot.as_of
+    coming = [one for one in relaxations(ticket) if now is None or one[0] > now]
     return found + [
-        f"from {at:%Y-%m-%d %H:%M:%S} UTC on the skill `{skill}` is not asked for" for at, skill in coming[:1]
+        f"from {at:%Y-%m-%d %H:%M:%S} UTC on the skill `{need.skill}` is "
+        + ("not asked for" if level is None else f"enough at level {level}")
+        for at, need, level in coming[:1]
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from libs.kernel.errors import FieldViolation, InvalidRequestError, NotFoundError, PermissionDeniedError
@@ -12,6 +13,8 @@ from services.assignment.rpc.mapping import agent_message
 from services.assignment.rpc.use_cases import Methods, for_real, last
 from setlist.assignment.v1 import assignment_resources_pb2 as resources
 from setlist.assignment.v1 import assignment_service_pb2 as messages
+
+_RULES = ["level", "drop_after_seconds", "steps"]
 
 
 class SkillMethods(Methods):
@@ -36,7 +39,7 @@ class SkillMethods(Methods):
         if request.validate_only:
             async with self._rehearsing(account_of(request.skill.name)) as (_, rpc):
                 return await rpc.UpdateSkill(for_real(request), None)
-        given, paths = request.skill, list(request.update_mask.paths) or ["level", "drop_after_seconds"]
+        given, paths = request.skill, list(request.update_mask.paths) or _RULES
         account, skill = account_of(given.name), last(given.name)
         async with self._use.store.transaction(account) as tx:
             await tx.decisions.lock()
@@ -47,7 +50,11 @@ class SkillMethods(Methods):
             drop = known.drop_after_seconds
             if "drop_after_seconds" in paths:
                 drop = given.drop_after_seconds if given.HasField("drop_after_seconds") else None
-            row = await tx.skills.put_rule(skill, level, drop) or known
+            steps = known.steps
+            if "steps" in paths:
+                steps = tuple((step.after_seconds, step.level) for step in given.steps)
+            _require_sound(level, drop, steps)
+            row = await tx.skills.put_rule(skill, level, drop, steps) or known
         return messages.UpdateSkillResponse(skill=_message(account_name(account), row))
 
     async def UpdateAgentSkills(
@@ -83,6 +90,25 @@ class SkillMethods(Methods):
         return messages.RecordActivityResponse()
 
 
+def _require_sound(level: int, drop: int | None, steps: Sequence[tuple[int, int]]) -> None:
+    """Refuse steps that ask for more with time, or come when nothing is asked for any more."""
+    before, faults = (-1, level), []
+    for place, (after, lower) in enumerate(steps):
+        if after <= before[0]:
+            said = f"`{after}` seconds is not after the step before: name steps in order of time"
+        elif lower >= before[1]:
+            said = f"level `{lower}` is not below `{before[1]}`, which is asked for until then"
+        elif drop is not None and after >= drop:
+            said = f"after `{after}` seconds the skill is not asked for any more: name a step before `{drop}`"
+        else:
+            said = ""
+        if said:
+            faults.append(FieldViolation(f"skill.steps[{place}]", said))
+        before = (after, lower)
+    if faults:
+        raise InvalidRequestError("the skill cannot be relaxed like that", violations=faults)
+
+
 def _require_held(levels: dict[str, int], held: dict[str, int]) -> None:
     missing = sorted(levels.keys() - held.keys())
     if missing:
@@ -103,4 +129,5 @@ def _message(parent: str, row: SkillRow) -> resources.Skill:
         display_name=row.title,
         level=row.level,
         drop_after_seconds=row.drop_after_seconds,
+        steps=[resources.SkillStep(after_seconds=after, level=level) for after, level in row.steps],
     )

@@ -279,6 +279,10 @@ class OffersConformance:
             assert known is not None
             assert (await tx.skills.all(), await tx.skills.cursor()) == ([], "")
             await tx.skills.put_known({"b": "L: B", "a": "L: A", "c": "L: C"})
+            steps = ((10, 3), (20, 2))
+            stepped = SkillRow("b", "L: B", 5, 60, steps)
+            assert await tx.skills.put_rule("b", 5, 60, steps) == stepped
+            assert stepped in await tx.skills.all()
             assert await tx.skills.put_rule("b", 2, 60) == SkillRow("b", "L: B", 2, 60)
             assert await tx.skills.put_rule("x", 2, 60) is None
             await tx.skills.put_known({"b": "L: Be", "a": "L: A"})

@@ -25,11 +25,18 @@ class MemorySkills:
             for skill, title in titles.items()
         }
 
-    async def put_rule(self, skill: str, level: int, drop_after_seconds: int | None) -> SkillRow | None:
+    async def put_rule(
+        self,
+        skill: str,
+        level: int,
+        drop_after_seconds: int | None,
+        steps: tuple[tuple[int, int], ...] = (),
+    ) -> SkillRow | None:
         known = self._tables.skills.get(skill)
         if known is None:
             return None
-        self._tables.skills[skill] = replace(known, level=level, drop_after_seconds=drop_after_seconds)
+        changed = replace(known, level=level, drop_after_seconds=drop_after_seconds, steps=steps)
+        self._tables.skills[skill] = changed
         return self._tables.skills[skill]
 
     async def of_agents(self, agents: Collection[int] = ()) -> dict[int, dict[str, int]]:

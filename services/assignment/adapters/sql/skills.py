@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.kernel.ids import AccountId
 from services.assignment.app.rows import SkillLink, SkillRow
+
+
+def _skill(row: Row[Any]) -> SkillRow:
+    steps = tuple((after, level) for after, level in row.steps)
+    return SkillRow(row.skill, row.title, row.level, row.drop_after_seconds, steps)
 
 
 class SqlSkills:
@@ -24,7 +30,7 @@ class SqlSkills:
 
     async def all(self) -> list[SkillRow]:
         rows = await self._run('SELECT * FROM skills WHERE account = :account ORDER BY skill COLLATE "C"')
-        return [SkillRow(r.skill, r.title, r.level, r.drop_after_seconds) for r in rows]
+        return [_skill(row) for row in rows]
 
     async def put_known(self, titles: Mapping[str, str]) -> None:
         await self._run(
@@ -38,17 +44,24 @@ class SqlSkills:
             titles=list(titles.values()),
         )
 
-    async def put_rule(self, skill: str, level: int, drop_after_seconds: int | None) -> SkillRow | None:
+    async def put_rule(
+        self,
+        skill: str,
+        level: int,
+        drop_after_seconds: int | None,
+        steps: tuple[tuple[int, int], ...] = (),
+    ) -> SkillRow | None:
         row = (
             await self._run(
-                "UPDATE skills SET level = :level, drop_after_seconds = :drop WHERE account = :account "
-                "AND skill = :skill RETURNING *",
+                "UPDATE skills SET level = :level, drop_after_seconds = :drop, steps = CAST(:steps AS jsonb) "
+                "WHERE account = :account AND skill = :skill RETURNING *",
                 skill=skill,
                 level=level,
                 drop=drop_after_seconds,
+                steps=json.dumps(steps),
             )
         ).one_or_none()
-        return SkillRow(row.skill, row.title, row.level, row.drop_after_seconds) if row else None
+        return _skill(row) if row else None
 
     async def of_agents(self, agents: Collection[int] = ()) -> dict[int, dict[str, int]]:
         rows = await self._run(

@@ -258,3 +258,13 @@ def test_a_call_comes_in_at_once_though_email_fills_the_agent_in_a_replay_too() 
     found = [(s.ticket, (s.given.at - T0) / MINUTE) for s in Replay(past, Rules([email, call])).play()]
 
     assert found == [(1, 1), (2, 2), (3, 5), (4, 62)], "beside the call there is room for one email"
+
+
+def test_a_ticket_is_taken_at_the_very_second_at_which_a_lower_level_is_enough() -> None:
+    need = Need("fr", 3, 600, ((120, 2), (300, 1)))
+    low, mid = Agent(1, frozenset({7}), skills=(("fr", 1),)), Agent(2, frozenset({7}), skills=(("fr", 2),))
+    skills = replace(AT_ONCE, model=Model.SKILLS)
+
+    assert steps(history([arrival(1, 0, needs=(need,))], low, mid), skills) == [(1, 2, 2)]
+    assert steps(history([arrival(1, 0, needs=(need,))], low), skills) == [(1, 1, 5)]
+    assert steps(history([arrival(1, 0, needs=(need,))], Agent(3, frozenset({7}))), skills) == [(1, 3, 10)]

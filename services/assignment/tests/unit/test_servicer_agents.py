@@ -166,3 +166,42 @@ async def test_absence_rules_are_set_and_activities_told_over_the_api(
     acts(None)
     with pytest.raises(NotFoundError):
         await call(rpc, "RecordActivity", name=f"{PARENT}/agents/404")
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([(60, 2), (60, 1)], "`60` seconds is not after the step before"),
+        ([(60, 3)], "level `3` is not below `3`"),
+        ([(60, 2), (90, 2)], "level `2` is not below `2`"),
+        ([(300, 1)], "after `300` seconds the skill is not asked for any more"),
+    ],
+)
+async def test_levels_go_down_in_time_before_a_skill_is_dropped(
+    house: House,
+    rpc: AssignmentServicer,
+    zendesk: LocalZendesk,
+    steps: list[tuple[int, int]],
+    said: str,
+) -> None:
+    await house.open()
+    zendesk.skill(1, "de", kind="agent")
+    acts(9, "admin")
+    await call(rpc, "UpdateAccountSettings", parent=PARENT, settings=resources.AccountSettings(skills=True))
+    await house.sync(ACCOUNT, HOOK)
+    name = (await call(rpc, "ListSkills", parent=PARENT)).skills[0].name
+
+    def skill(*by: tuple[int, int]) -> resources.Skill:
+        lower = [resources.SkillStep(after_seconds=after, level=level) for after, level in by]
+        return resources.Skill(name=name, level=3, drop_after_seconds=300, steps=lower)
+
+    with pytest.raises(InvalidRequestError, match="cannot be relaxed") as caught:
+        await call(rpc, "UpdateSkill", skill=skill(*steps))
+    assert said in caught.value.violations[0].description
+    made = (await call(rpc, "UpdateSkill", skill=skill((60, 2), (120, 1)))).skill
+    assert [(step.after_seconds, step.level) for step in made.steps] == [(60, 2), (120, 1)]
+    with pytest.raises(InvalidRequestError, match="cannot be relaxed"):
+        await call(
+            rpc, "UpdateSkill", skill=resources.Skill(name=name, level=2), update_mask={"paths": ["level"]}
+        )
+    assert not (await call(rpc, "UpdateSkill", skill=resources.Skill(name=name))).skill.steps

@@ -30,9 +30,15 @@ async def use(house: House, *, skills: bool = True) -> None:
     )
 
 
-async def rule(house: House, skill: str, level: int = 1, drop: int | None = None) -> None:
+async def rule(
+    house: House,
+    skill: str,
+    level: int = 1,
+    drop: int | None = None,
+    steps: tuple[tuple[int, int], ...] = (),
+) -> None:
     async with house.store.transaction(ACCOUNT) as tx:
-        assert await tx.skills.put_rule(skill, level, drop) is not None
+        assert await tx.skills.put_rule(skill, level, drop, steps) is not None
 
 
 def ask(house: House, ticket: int, *skills: str) -> None:
@@ -199,3 +205,26 @@ async def test_of_tickets_that_nobody_knows_only_what_is_young_is_kept(
 
     async with house.store.transaction(ACCOUNT) as tx:
         assert await tx.skills.of_waiting() == {5: {"fr"}, 6: {"fr"}}
+
+
+async def test_a_level_is_lowered_by_steps_in_time_and_until_then_says_when(
+    house: House, zendesk: LocalZendesk
+) -> None:
+    await skilled(house, 1, 2)
+    async with house.store.transaction(ACCOUNT) as tx:
+        await tx.skills.put_levels(2, {"de": 2})
+    await rule(house, "de", 4, 3600, ((180, 3), (300, 2)))
+    ask(house, 5, "de")
+
+    await house.minute()
+    said = (await house.explain.why_waiting(ACCOUNT, 5)).sentences
+    assert "nobody has the skill `de` at level 4: give it to an agent in Zendesk, or make it optional" in said
+    assert any(one.endswith("the skill `de` is enough at level 3") for one in said)
+    await house.minute(minutes=1)
+    said = (await house.explain.why_waiting(ACCOUNT, 5)).sentences
+    assert any(one.endswith("the skill `de` is enough at level 2") for one in said)
+    await house.minute()
+
+    decision = (await house.decisions(5))[-1]
+    assert (decision.agent_id, await house.rejected(decision, Code.SKILL_LEVEL)) == (2, [1])
+    assert (await house.explain.decision(ACCOUNT, decision.id)).recomputes is True

@@ -13,7 +13,8 @@ T0 = datetime(2026, 1, 5, 9, tzinfo=UTC)
 GROUPS = st.integers(1, 4)
 LIMIT = st.none() | st.integers(1, 4)
 SKILLS = st.sampled_from(["de", "fr"])
-NEEDS = st.builds(Need, SKILLS, st.integers(1, 2), st.none() | st.sampled_from([60, 3600]))
+STEPS = st.sampled_from([(), (), ((30, 1),), ((0, 2), (90, 1))])
+NEEDS = st.builds(Need, SKILLS, st.integers(1, 3), st.none() | st.sampled_from([60, 3600]), STEPS)
 
 
 @st.composite
@@ -43,7 +44,7 @@ def agents(draw: st.DrawFn, number: int) -> Agent:
         rate_limit=draw(LIMIT),
         assigned_rate=draw(st.integers(0, 3)),
         assigned_rate_queue=draw(st.integers(0, 2)),
-        skills=tuple(sorted(draw(st.dictionaries(SKILLS, st.integers(1, 2))).items())),
+        skills=tuple(sorted(draw(st.dictionaries(SKILLS, st.integers(1, 3))).items())),
     )
 
 
