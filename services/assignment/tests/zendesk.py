@@ -68,6 +68,7 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
         self.tickets: dict[int, Json] = {}
         self.views: dict[int, Callable[[Json], bool]] = {}
         self.view_conditions: dict[int, Json] = {}
+        self.view_page = 0
         self.fields: dict[str, list[Json]] = {"user_fields": [], "ticket_fields": []}
         self.webhooks: list[Json] = []
         self.triggers: list[Json] = []
@@ -213,21 +214,30 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
                 return {"groups": [{"id": g, "name": f"Group {g}"} for g in {m[1] for m in self.memberships}]}
             case "GET", "views":
                 return {"views": [{"id": v, "title": f"View {v}", "active": True} for v in self.views]}
-            case "GET", "views", "show_many":
-                wanted = [int(v) for v in query["ids"].split(",")]
-                shown = [v for v in wanted if v in self.views]
-                return {
-                    "views": [{"id": v, "title": f"View {v}", "conditions": self.conditions(v)} for v in shown]
-                }
-            case "GET", "views", view, "tickets":
-                if int(view) not in self.views:
-                    raise RefusalError(404, "RecordNotFound")
-                return {"tickets": [t for t in self.tickets.values() if self.views[int(view)](t)]}
+            case "GET", "views", *rest if rest:
+                return self._view(rest, query)
             case _, ("user_fields" | "ticket_fields") as kind:
                 return self._field(method, kind, body)
             case _, "webhooks" | "triggers", *_:
                 return self._hook(method, parts, body)
         return self._ticket_answer(method, parts, query, body)
+
+    def _view(self, rest: list[str], query: dict[str, str]) -> Json:
+        if rest == ["show_many"]:
+            shown = [view for view in map(int, query["ids"].split(",")) if view in self.views]
+            ungrouped = {"execution": {"group_by": None}}
+            return {"views": [{"id": v, "conditions": self.conditions(v), **ungrouped} for v in shown]}
+        holds = self.views.get(int(rest[0]))
+        if holds is None:
+            raise RefusalError(404, "RecordNotFound")
+        rows = [t for t in self.tickets.values() if holds(t)]
+        if query.get("sort_by") == "updated":
+            rows.sort(key=lambda t: str(t["updated_at"]), reverse=query["sort_order"] == "desc")
+        size = self.view_page or int(query["page[size]"])
+        begin = int(query.get("page[after]", "0"))
+        more = begin + size < len(rows)
+        meta = {"has_more": more, "after_cursor": str(begin + size) if more else None}
+        return {"tickets": rows[begin : begin + size], "meta": meta}
 
     def _schedules(self, rest: list[str]) -> Json:
         if rest:
