@@ -12,7 +12,7 @@ from services.assignment.app.plan_run import PlannedRun
 from services.assignment.app.rehearsal import Rehearsal
 from services.assignment.domain.model import GIVEN, Outcome
 
-MOST_TICKETS = 20_000
+MOST_TICKETS = 10_000
 """How many tickets of a queue, and about how many of an account, a simulation looks at; ours: some seconds."""
 EXAMPLES = 5
 

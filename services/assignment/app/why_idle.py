@@ -21,7 +21,7 @@ from services.assignment.domain.hours import opens_at
 from services.assignment.domain.model import Agent, Code, Decision, Outcome, Snapshot, Ticket
 from services.assignment.domain.sentences import about_agent
 
-MOST_TICKETS = 20_000
+MOST_TICKETS = 10_000
 """How many tickets of a queue are looked at; ours: under a second."""
 CLOSED = Outcome.QUEUE_CLOSED.value
 _NEXT_TICKET = 0

@@ -16,6 +16,7 @@ from libs.kernel.errors import PermissionDeniedError, RequestIdReusedError
 from libs.kernel.ids import CountingIds
 from services.assignment.adapters.memory.store import MemoryStore
 from services.assignment.adapters.memory.tables import Tables
+from services.assignment.app import rehearsal
 from services.assignment.app.watch import Bell
 from services.assignment.rpc import plans
 from services.assignment.rpc.servicer import AssignmentServicer
@@ -224,3 +225,20 @@ async def test_every_command_that_decides_or_changes_rules_can_be_run_dry() -> N
     }
 
     assert missing == set()
+
+
+async def test_a_long_round_is_not_written_down_and_still_tells_everything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house, rpc = await new_helpdesk()
+    whole = await as_(rpc, None, "RunMinuteJob", parent=PARENT, validate_only=True)
+    monkeypatch.setattr(rehearsal, "MOST_MADE", 2)
+
+    brief = await as_(rpc, None, "RunMinuteJob", parent=PARENT, validate_only=True)
+    async with house.rehearse(ACCOUNT) as on:
+        await on.run(ACCOUNT)
+        made = await on.tx.decisions.page(on.head, 100, None)
+
+    assert brief == whole
+    assert (len(made), brief.decision_count) == (7, 8)
+    assert {row.outcome for row in made} == {"ASSIGNED"}
