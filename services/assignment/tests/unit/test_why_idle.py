@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -337,3 +338,44 @@ async def test_who_is_beyond_a_limit_waits_until_he_is_below_it(house: House) ->
 
     assert dict(one.detail) == {"count": "3", "limit": "2"}
     assert one.free_at == times[1] + 12 * HOUR  # with the first alone gone he still has two
+
+
+async def test_a_rate_limit_says_when_the_ticket_that_fills_it_is_old_enough(house: House) -> None:
+    await house.open()
+    await house.queue("all", options=QueueOptions(rate_limit="1 in 30m"))
+    await house.set_status("online", 1)
+    for number in (5, 6):
+        house.zendesk.ticket(number, group_id=SUPPORT)
+    await house.minute()
+    given = house.clock.now()
+
+    one = await standing(house, 1, "all")
+
+    assert (one.code, one.free_at) == ("RATE_LIMIT", given + timedelta(minutes=30))
+    assert dict(one.detail) == {"count": "1", "limit": "1", "minutes": "30"}
+    why = (await house.explain.why_waiting(ACCOUNT, 6)).sentences
+    assert any(f"{given + timedelta(minutes=30):%Y-%m-%d %H:%M:%S} UTC" in said for said in why)
+
+
+async def test_an_offer_holds_the_room_of_its_queue_and_units_of_capacity(house: House) -> None:
+    await house.open()
+    options = QueueOptions(offer_seconds=300, open_limit=1)
+    await house.queue("asked", options=options)
+    for number in (5, 6):
+        house.zendesk.ticket(number, group_id=SUPPORT)
+    await house.set_status("online", 1)
+    await house.minute()
+    ends = house.clock.now() + timedelta(seconds=300)
+    assert (await standing(house, 1, "asked")).code == "CHANNEL_LIMIT"
+    assert (await standing(house, 1, "asked")).free_at == ends
+
+    async with house.store.transaction(ACCOUNT) as tx:
+        asked = await tx.directory.queue("asked")
+        assert asked is not None
+        heavy = QueueOptions(offer_seconds=300, work_units=2)
+        await tx.directory.put_queue(replace(asked, options=heavy))
+        await tx.capacities.put_agent(1, 3)
+
+    one = await standing(house, 1, "asked")
+    assert (one.code, one.free_at) == ("CAPACITY", ends)
+    assert dict(one.detail) == {"load": "2", "capacity": "3", "work": "2"}
