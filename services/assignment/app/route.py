@@ -17,6 +17,8 @@ from services.assignment.domain.errors import NotSyncedError
 from services.assignment.domain.model import Code, Decision, Model, Outcome, Plan, Snapshot, Ticket
 
 _ATTEMPTS = 3
+MOST = 5_000
+"""Assignments of one transaction, so that none takes long: a larger round is several, the most valuable tickets first."""
 COOL_DOWN = timedelta(minutes=5)
 """How long after its last decline a ticket that everybody declined is offered anew (facts: decision 15)."""
 
@@ -81,19 +83,28 @@ class Route:
         return self._restricted.applied(account.account, snapshot)
 
     async def __call__(self, account: AccountId, queue_id: str, command: str, as_of: datetime) -> Routed:
-        """Decide for every ticket that waits in a queue, in one transaction; nothing if it is not active now.
+        """Decide for every ticket that waits in a queue, `MOST` assignments at a time; nothing if it is not active now.
 
         Raises:
             NotSyncedError: the account is unknown.
         """
-        await self.prepare(account)
-        async with self._store.transaction(account) as tx:
-            # INVARIANT: one round at a time per account, so no cap is passed and no turn is lost.
-            await tx.decisions.lock()
-            queue = await tx.directory.queue(queue_id)
-            if queue is None or queue.state != "active":
-                return Routed(0, [])
-            return await self.within(tx, queue, command, as_of)
+        considered, news, given = 0, list[tuple[str, Decision]](), list[Decision]()
+        while True:
+            await self.prepare(account)
+            async with self._store.transaction(account) as tx:
+                # INVARIANT: one round at a time per account, so no cap is passed and no turn is lost.
+                await tx.decisions.lock()
+                queue = await tx.directory.queue(queue_id)
+                if queue is None or queue.state != "active":
+                    return Routed(considered, news)
+                routed = await self.within(tx, queue, command, as_of, most=MOST)
+            considered = max(considered, routed.considered)
+            news += routed.news
+            plan = routed.plan
+            if plan is None or len(plan.assigned) < MOST:
+                whole = plan and replace(plan, decisions=[*given, *plan.decisions])
+                return Routed(considered, news, whole)
+            given += plan.assigned
 
     async def within(
         self,
@@ -133,7 +144,7 @@ class Route:
                 return Routed(considered, [])
             if only is None and await self._asked_again(tx, plan, as_of):
                 continue
-            if most is not None:
+            if most is not None and (only is not None or len(plan.assigned) > most):
                 first = {d.ticket for d in plan.assigned[:most]}
                 snapshot = replace(snapshot, tickets=[t for t in snapshot.tickets if t.id in first])
                 plan = decide(snapshot)

@@ -27,6 +27,8 @@ BOARDS_TICKETS = 2_000_000
 """How many tickets a replica keeps copies of; about 1 kB each."""
 CHANGES_SECONDS = 600.0
 """How long changes are kept: a board that was not asked for longer is read anew. Longer than any transaction of ours."""
+_FEW = 1_000
+"""Changes that a board follows however few tickets it has; more than a tenth of them is read anew."""
 _AT_ONCE = 5_000
 """Rows that are worked on before others get their turn on the event loop."""
 
@@ -129,14 +131,15 @@ class Board:
         async with self._turn:
             now = time.monotonic()
             horizon = (await connection.execute(text(_HORIZON))).scalar_one()
-            if not self._seen or now - self._asked_at > CHANGES_SECONDS / 2:
+            follows = bool(self._seen) and now - self._asked_at <= CHANGES_SECONDS / 2
+            changed = await self._changed(connection, self._seen if follows else horizon)
+            news = changed.keys() | self._doubtful
+            if follows and len(news) <= max(_FEW, len(self.waiting) // 10):
+                await self._follow(connection, held, news)
+            else:
                 fresh = await read_waiting(connection, self._account, self._queue, held)
-                changed = await self._changed(connection, horizon)
                 self.waiting = Waiting(rules(self._queue), ages=bool(self._queue.options.overflow_groups))
                 self.waiting.load(fresh)
-            else:
-                changed = await self._changed(connection, self._seen)
-                await self._follow(connection, held, changed.keys() | self._doubtful)
             self._seen, self._asked_at = horizon, now
             self._doubtful = {ticket for ticket, doubtful in changed.items() if doubtful}
 

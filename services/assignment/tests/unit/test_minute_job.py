@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from services.assignment.app import route
 from services.assignment.tests.house import ACCOUNT, BILLING, SUPPORT, House
 from services.assignment.tests.zendesk import LocalZendesk
 
@@ -195,3 +196,24 @@ async def test_longest_idle_goes_by_the_last_ticket_however_long_ago(
     await house.minute(minutes=20 * 60)
 
     assert zendesk.tickets[3]["assignee_id"] == 1
+
+
+async def test_a_large_round_is_several_transactions_and_decides_as_one_would(
+    house: House, zendesk: LocalZendesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "MOST", 4)
+    await house.open(1, 2)
+    await house.set_limits(1, inbox=6)
+    await house.set_limits(2, inbox=5)
+    for number in range(1, 15):
+        zendesk.ticket(number, group_id=SUPPORT)
+
+    done = await house.minute()
+
+    assert [ticket for ticket, _, _ in done.assignments] == list(range(1, 12))
+    rows = await house.decisions()
+    given = [row for row in rows if row.agent_id]
+    assert Counter(row.agent_id for row in given) == {1: 6, 2: 5}
+    assert len({row.inputs for row in given}) == 3
+    assert sorted(row.ticket for row in rows if not row.agent_id) == [12, 13, 14]
+    assert all([(await house.explain.decision(ACCOUNT, row.id)).recomputes for row in rows])
