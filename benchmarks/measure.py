@@ -98,6 +98,14 @@ class Report:
         """Add a row, one figure per column; an empty text where there is none."""
         self.rows.append({"case": name, **dict(zip(self.columns, figures, strict=True))})
 
+    def figure(self, name: str, column: str) -> float | str:
+        """Return the figure of a row; an empty text where there is none.
+
+        Raises:
+            StopIteration: there is no such row.
+        """
+        return next(row[column] for row in self.rows if row["case"] == name)
+
     def show(self, json_file: Path | None = None) -> None:
         """Print everything."""
         width = max([len(str(row["case"])) for row in self.rows] + [len(self.title)])

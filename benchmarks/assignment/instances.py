@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from services.assignment.domain.compress import Crew
 from services.assignment.domain.decide import value_order
@@ -65,7 +66,7 @@ class Compressed:
         matching = Matching(self.eligible, {p.index: p.free for p in self.crew.profiles})
         return [kind for kind in self.order if matching.serve(kind)], matching
 
-    def served_arcs(self) -> dict[str, list[int]]:
+    def served_arcs(self) -> dict[str, Any]:
         """Return the served set as a cheapest maximum flow: one arc per ticket with its rank as cost.
 
         Ranks are enough: the best of a matroid does not depend on how far apart the values are.
@@ -81,7 +82,7 @@ class Compressed:
         arcs += [(1 + kinds + p.index, sink, p.free, 0) for p in self.crew.profiles]
         return _message(arcs, {0: len(self.order), sink: -len(self.order)})
 
-    def balance_arcs(self, served: Sequence[int]) -> dict[str, list[int]]:
+    def balance_arcs(self, served: Sequence[int]) -> dict[str, Any]:
         """Return the balance of the served set: one arc per slot, which costs what it adds to the load's square."""
         kinds, profiles = len(self.eligible), len(self.crew.profiles)
         sink = kinds + profiles
@@ -92,9 +93,10 @@ class Compressed:
         return _message(arcs, {**Counter(served), sink: -len(served)})
 
 
-def _message(arcs: Sequence[tuple[int, int, int, int]], supplies: dict[int, int]) -> dict[str, list[int]]:
+def _message(arcs: Sequence[tuple[int, int, int, int]], supplies: dict[int, int]) -> dict[str, Any]:
     tails, heads, caps, costs = zip(*arcs, strict=True)
     return {
+        "solve": "cheapest_flow",
         "tails": [*tails],
         "heads": [*heads],
         "capacities": [*caps],

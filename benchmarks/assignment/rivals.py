@@ -1,29 +1,33 @@
-"""How others hand out one ticket at a time: a ring, and a scan of all agents per ticket."""
+"""How others hand out one ticket at a time: rings, and a scan of all agents per ticket."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 
 from services.assignment.domain.model import Agent, Ticket
 
 
 class Ring:
-    """Agents in a list: take the first who may and has room, put him last.
+    """A list of agents per group: the first who has room is taken, everybody who was looked at goes to the end.
 
-    As a list in Redis does it, without Redis: no network, no serialising.
+    What `peers/main.py` does in Redis, without Redis: no network, no serialising.
     """
 
     def __init__(self, agents: Sequence[Agent]) -> None:
-        self._ring = deque(agents)
+        self._rings = defaultdict[int, deque[Agent]](deque)
+        for agent in agents:
+            for group in agent.groups:
+                self._rings[group].append(agent)
         self._open = {a.id: a.open_count for a in agents}
 
     def give(self, ticket: Ticket) -> int | None:
         """Return the agent; None when nobody has room."""
-        for _ in range(len(self._ring)):
-            agent = self._ring[0]
-            self._ring.rotate(-1)
-            if ticket.group in agent.groups and self._open[agent.id] < (agent.inbox_limit or 0):
+        ring = self._rings[ticket.group or 0]
+        for _ in range(len(ring)):
+            agent = ring[0]
+            ring.rotate(-1)
+            if self._open[agent.id] < (agent.inbox_limit or 0):
                 self._open[agent.id] += 1
                 return agent.id
         return None

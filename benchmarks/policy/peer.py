@@ -9,7 +9,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
+
+from benchmarks.peer_program import PeerProgram
 
 PEERS = Path("dist/benchmarks.policy.peers/main.pex")
 CERBOS = Path("dist/cerbos/node_modules/@cerbos/cerbos-linux-x64/cerbos-linux-x64")
@@ -18,44 +20,8 @@ HOW_CERBOS = "`npm install --prefix dist/cerbos @cerbos/cerbos-linux-x64@0.55.0`
 _START_SECONDS = 30.0
 
 
-class Peers:
-    """The program that has the peers' packages.
-
-    Args:
-        program: `main.pex`.
-        name: `cedar` or `cerbos`.
-    """
-
-    def __init__(self, program: Path, name: str) -> None:
-        self._process = subprocess.Popen(
-            [program.resolve(), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait(30)
-
-    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        """Send one line and return the answer.
-
-        Raises:
-            RuntimeError: it ended.
-        """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the peers' program ended: what it said is above")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+class Peers(PeerProgram):
+    """The program that has the peers' packages; its argument is `cedar` or `cerbos`."""
 
     def encode(self, requests: Sequence[dict[str, Any]]) -> list[bytes]:
         """Return Cerbos' requests as it takes them."""
