@@ -231,9 +231,16 @@ async def _thought_about(tx: Transaction, ticket: int, missing: NotFoundError) -
 
 async def _nowhere(tx: Transaction, ticket: TicketRow) -> str:
     """Return why no active queue holds a ticket, and what would change it."""
+    queues, gone = await tx.directory.queues(), {r.view for r in (await tx.views.reads()).values() if r.gone}
+    for queue in queues:
+        if queue.state == "active" and queue.kind == "scheduled" and queue.source in gone:
+            return (
+                f"no active queue holds the ticket: Zendesk shows no view `{queue.source}` any more, which queue "
+                f"`{queue.title}` goes by: give the queue another view, or let the account see this one again"
+            )
     paused = [
         f"`{queue.title}`"
-        for queue in await tx.directory.queues()
+        for queue in queues
         if queue.state == "paused"
         and (queue.kind == "scheduled" or queue.source in (0, ticket.facts.group_id))
     ]

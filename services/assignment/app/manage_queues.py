@@ -40,7 +40,7 @@ class ManageQueues:
         Raises:
             NotSyncedError: the account is unknown.
             InvalidRequestError: it goes by skills, which the account does not use, by a schedule that nobody can
-                go by, its overflow leads nowhere, or it gives a status that does not exist.
+                go by, its overflow leads nowhere, it names an unknown agent, or a status that does not exist.
             RequestIdReusedError: the request id came with another body before.
         """
         async with self._store.transaction(account) as tx:
@@ -54,6 +54,7 @@ class ManageQueues:
             if (known := await tx.directory.queue(queue.id)) is not None:
                 return known  # a repeat so late that its answer is forgotten
             await require_usable(tx, queue.options.schedule, "schedule_id")
+            await _require_agents(tx, queue)
             require_sound(queue, await tx.directory.queues())
             if not validate_only:
                 await tx.directory.put_queue(queue)
@@ -83,6 +84,7 @@ class ManageQueues:
             _require_skills(kept, changed)
             if changed.options.missed_status != known.options.missed_status:
                 require_status(kept.options, changed.options.missed_status, "queue.missed_status")
+            await _require_agents(tx, changed, known)
             require_sound(changed, await tx.directory.queues())
             if changed.options.schedule != known.options.schedule:
                 await require_usable(tx, changed.options.schedule, "schedule_id")
@@ -213,6 +215,27 @@ def _require_skills(account: Account, queue: QueueRow) -> None:
                 )
             ],
         )
+
+
+async def _require_agents(tx: Transaction, queue: QueueRow, before: QueueRow | None = None) -> None:
+    """Refuse agents who are not there; those that the queue named before may have gone meanwhile."""
+    named = [*enumerate(queue.agents)]
+    weighted = [*enumerate(agent for agent, _ in queue.options.weights)]
+    old = {*before.agents, *(agent for agent, _ in before.options.weights)} if before is not None else set()
+    if all(agent in old for _, agent in (*named, *weighted)):
+        return
+    known = old | {row.user_id for row in await tx.directory.agents()}
+    faults = [
+        FieldViolation(
+            f"queue.{field}[{place}]",
+            f"`{agent}` is no active agent of this account: sync the account, or choose another agent",
+        )
+        for field, agents in (("agent_ids", named), ("weights", weighted))
+        for place, agent in agents
+        if agent not in known
+    ]
+    if faults:
+        raise InvalidRequestError("the queue names an agent who is not in this account", violations=faults)
 
 
 def _statuses(account: Account) -> tuple[object, ...]:

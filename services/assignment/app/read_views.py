@@ -84,7 +84,7 @@ class ReadViews:
     async def _checked(self, account: AccountId, reads: Mapping[int, ViewRead]) -> dict[int, ViewRead]:
         """Return what is known of views, with their conditions as they are now where these are old."""
         now, found = self._clock.now(), dict(reads)
-        if all(now - read.checked_at < CHECK_EVERY for read in reads.values()):
+        if all(abs(now - read.checked_at) < CHECK_EVERY for read in reads.values()):
             return found
         asked = sorted(reads, key=lambda view: (reads[view].checked_at, view))[:VIEWS_PER_CALL]
         try:

@@ -53,7 +53,7 @@ class SyncSkills:
     async def when_due(self, account: AccountId, *, busy: bool) -> None:
         """Follow the stream, less often while the account is at rest."""
         now, last = self._clock.now(), self._followed.get(account)
-        if busy or last is None or now - last >= REST:
+        if busy or last is None or abs(now - last) >= REST:  # also when the clock was set back
             await self.changes(account)
             self._followed[account] = now
 

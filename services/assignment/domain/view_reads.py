@@ -108,16 +108,21 @@ def _asked(
 
 
 def _unsettled(read_at: datetime, heard_at: datetime, now: datetime, again: Sequence[timedelta]) -> bool:
-    # At one and the same instant nobody knows what came first.
-    return read_at == heard_at or any(read_at < heard_at + after <= now for after in again)
+    # At one and the same instant nobody knows what came first; nor once our clock was set back.
+    return (
+        read_at == heard_at
+        or read_at > now + SLACK
+        or any(read_at < heard_at + after <= now for after in again)
+    )
 
 
 def in_turn(reads: Iterable[ViewRead], now: datetime) -> int | None:
     """Return the view that is read although nothing is known to have changed; None = none now."""
     known = list(reads)
-    if any(read.swept_until > now for read in known):
+    # What was read in the future was read before our clock was set back: it counts for nothing.
+    if any(read.swept_until > now and read.read_at <= now + SLACK for read in known):
         return None
-    waiting = [read for read in known if not read.gone and read.next_at <= now]
+    waiting = [r for r in known if not r.gone and (r.next_at <= now or r.whole_at > now + SLACK)]
     return min(waiting, key=lambda read: (read.next_at, read.view)).view if waiting else None
 
 

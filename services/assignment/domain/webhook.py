@@ -76,7 +76,9 @@ def require_fresh(timestamp: str, now: datetime) -> None:
     except ValueError:
         sent = None
     if sent is None or sent.tzinfo is None or abs(now - sent) > WINDOW:
-        raise WebhookSignatureError("the webhook's timestamp is too far from now")
+        raise WebhookSignatureError(
+            "the webhook was not signed within five minutes of now: set this server's clock right, if it is wrong"
+        )
 
 
 def read_body(body: bytes) -> TicketFacts:

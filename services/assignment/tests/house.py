@@ -13,14 +13,14 @@ from typing import Any
 from libs.crypto.data_keys import MemoryDataKeys
 from libs.crypto.envelope import Envelope, LocalKeyProvider
 from libs.kernel.clock import ManualClock
-from libs.kernel.ids import AccountId, CountingIds
+from libs.kernel.ids import AccountId, IdSource
 from libs.rpc.identity import Caller
 from services.assignment.adapters.memory.suite import MemoryInstallations, MemoryPolicy, MemoryPrivacy
 from services.assignment.app.absences import Absences
 from services.assignment.app.answer_offer import AnswerOffer, ExpireOffers
 from services.assignment.app.assign_next import AssignNext
-from services.assignment.app.drain import Drain
 from services.assignment.app.count_usage import GetUsage
+from services.assignment.app.drain import Drain
 from services.assignment.app.explain import Explain
 from services.assignment.app.give_back import ReleaseAgentTickets, SkipTicket
 from services.assignment.app.ingest_webhook import IngestWebhook
@@ -56,7 +56,7 @@ class House:
         store: Store,
         zendesk: LocalZendesk,
         clock: ManualClock,
-        ids: CountingIds,
+        ids: IdSource,
         bell: Bell | None = None,
         sealer: Envelope | None = None,
         reach: Zendesk | None = None,
