@@ -14,6 +14,7 @@ from libs.kernel.clock import ManualClock
 from libs.kernel.ids import CountingIds
 from services.assignment.adapters.sql.decisions import DECISIONS_CHANNEL
 from services.assignment.adapters.sql.store import SqlStore
+from services.assignment.app.rows import AgentRow
 from services.assignment.app.watch import Bell
 from services.assignment.rpc.servicer import AssignmentServicer
 from services.assignment.tests.dry_runs import COMMANDS, LATER, carry_out, open_helpdesk
@@ -180,3 +181,33 @@ async def test_what_a_dry_run_holds_is_free_again_when_it_fails(house: House) ->
     async with asyncio.timeout(5):
         done = await house.job(ACCOUNT, catch_up=False, wait_for_writes=False)
     assert done.considered
+
+
+async def test_dry_runs_beside_the_commands_change_nothing_of_what_these_do(
+    house: House, database: Database
+) -> None:
+    rpc = servicer(house)
+    acts(9, "admin")
+    limit = messages.UpdateAgentLimitsRequest(name=f"{PARENT}/agents/2", inbox_limit=9)
+    change = [messages.ProposedChange(update_agent_limits=limit)]
+    plan = await call(rpc, "RunMinuteJob", parent=PARENT, validate_only=True)
+
+    answers = await asyncio.gather(
+        *(call(rpc, "SimulateChange", parent=PARENT, changes=change) for _ in range(2)),
+        *(call(rpc, "RunMinuteJob", parent=PARENT, validate_only=dry) for dry in (True, False, True, False)),
+        *(call(rpc, "WhyIdle", name=f"{PARENT}/agents/{agent}") for agent in (1, 2, 3)),
+        call(rpc, "ReleaseAgentTickets", name=f"{PARENT}/agents/9", validate_only=True),
+    )
+
+    done = [a for a in answers if isinstance(a, messages.RunMinuteJobResponse) and not a.decision_count]
+    given = [(one.ticket_id, one.agent_id) for a in done for one in a.assignments if one.decision]
+    assert sorted(given) == sorted((one.ticket_id, one.agent_id) for one in plan.assignments)
+    assert (await house.explain.verify_chain(ACCOUNT))[0]
+    assert {t: house.zendesk.tickets[t]["assignee_id"] for t, _ in given} == dict(given)
+    limits = {row.user_id: row.inbox_limit for row in await _agents(house)}
+    assert limits[2] == 2
+
+
+async def _agents(house: House) -> list[AgentRow]:
+    async with house.store.transaction(ACCOUNT) as tx:
+        return await tx.directory.agents()
