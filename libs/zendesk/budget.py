@@ -204,6 +204,10 @@ class Budget:
             self.measures.left(charge.bucket, lease.left, lease.capacity)
         if lease.granted:
             return 0.0
+        if share.empty_until <= asked_at:  # once per window, however many wait
+            get_logger().info(
+                "no calls are left", account=self._account, bucket=charge.bucket, seconds=lease.wait_seconds
+            )
         share.asked_at = self._now()
         share.empty_until = share.asked_at + lease.wait_seconds
         return lease.wait_seconds

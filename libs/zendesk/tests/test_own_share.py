@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx2
 import pytest
+import structlog
 from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -59,6 +60,19 @@ async def test_what_other_apps_took_is_not_there_for_us_either() -> None:
     budget.learn(SHOW, {**PLAN, "ratelimit-remaining": "3"}, charges(SHOW))
 
     assert await take(budget, SHOW, 10) == 3
+
+
+async def test_whose_calls_are_spent_is_logged_once_a_window() -> None:
+    place = Place()
+    budget = await informed(place, 0.1)
+    with structlog.testing.capture_logs() as lines:
+        await take(budget, VIEW, ASK_MANY)
+        place.later(2)
+        await take(budget, VIEW, ASK_MANY)
+
+    assert [(line["event"], line["account"], line["bucket"]) for line in lines] == [
+        ("no calls are left", "acc-1", "own-background")
+    ]
 
 
 async def test_a_small_plan_leaves_one_call_at_least() -> None:
