@@ -50,6 +50,7 @@ _CAPACITY = {
          OLD.daily_limit) IS DISTINCT FROM (NEW.status, NEW.active, NEW.suspended, NEW.role, NEW.role_type,
          NEW.custom_role_id, NEW.inbox_limit, NEW.daily_limit)""",
     ("memberships", "INSERT"): "true",
+    ("declines", "DELETE"): "true",
     ("agent_skills", "INSERT"): "true",
     ("agent_skills", "UPDATE"): "OLD.* IS DISTINCT FROM NEW.*",
     ("skills", "UPDATE"): "OLD.* IS DISTINCT FROM NEW.*",
