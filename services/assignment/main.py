@@ -128,7 +128,7 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
         ("statuses", Listener(database.url, STATUSES_CHANNEL, bell.ring).listen),
     ]
     if settings.minute_job:
-        background.append(("minute job", MinuteTicker(store, database, job, replicas).run))
+        background.append(("minute job", MinuteTicker(store, database, job, replicas, drain).run))
     return Wiring(add, [ASSIGNMENT, PARTICIPANT], background=background, close=zendesk.close)
 
 

@@ -15,6 +15,7 @@ from libs.kernel.clock import Clock
 from libs.kernel.ids import AccountId
 from libs.telemetry.logs import get_logger
 from services.assignment.app.answer_offer import ExpireOffers
+from services.assignment.app.drain import Drain
 from services.assignment.app.ports import Store
 from services.assignment.app.run_minute_job import RunMinuteJob
 from services.assignment.app.write_outbox import WriteOutbox
@@ -33,11 +34,14 @@ class MinuteTicker:
     While accounts move two replicas may think that one is theirs: a lease on the database's clock lets one of them.
     """
 
-    def __init__(self, store: Store, database: Database, job: RunMinuteJob, replicas: Replicas) -> None:
+    def __init__(
+        self, store: Store, database: Database, job: RunMinuteJob, replicas: Replicas, drain: Drain
+    ) -> None:
         self._store = store
         self._database = database
         self._job = job
         self._replicas = replicas
+        self._drain = drain
 
     async def run(self) -> None:
         """Tick for ever."""
@@ -55,11 +59,15 @@ class MinuteTicker:
             async with places:
                 if not await self._taken(account):
                     return False
-                await _logged(account, self._job(account, catch_up=True, wait_for_writes=True))
+                await _logged(account, self._run(account))
                 return True
 
         mine = [account for account in await self._store.accounts() if self._replicas.owns(account)]
         return sum(await asyncio.gather(*(one(account) for account in mine)))
+
+    async def _run(self, account: AccountId) -> None:
+        done = await self._job(account, catch_up=True, wait_for_writes=True)
+        self._drain.expect(account, done.next_at)
 
     async def _taken(self, account: AccountId) -> bool:
         """Take an account's minute; False when another replica has it."""

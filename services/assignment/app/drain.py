@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 
 from libs.kernel.clock import Clock
@@ -22,6 +23,8 @@ AT_ONCE = 4
 """Accounts that are gone through side by side; each holds a connection."""
 
 
+SOON = timedelta(minutes=1)
+"""What is due later is found by the minute job before."""
 Found = Mapping[int, str]
 """What a pass decided: ids of decisions, by ticket."""
 
@@ -53,6 +56,7 @@ class Drain:
         self._tasks: dict[AccountId, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(AT_ONCE)
         self._heard: asyncio.Queue[str] = asyncio.Queue()
+        self._timers: dict[AccountId, tuple[datetime, asyncio.TimerHandle]] = {}
 
     async def __call__(self, account: AccountId, command: str) -> Found:
         """Wait for a pass that begins after this call.
@@ -68,6 +72,19 @@ class Drain:
     def hear(self, account: str) -> None:
         """Note that something changed in an account; empty = anywhere (notices were lost)."""
         self._heard.put_nowait(account)
+
+    def expect(self, account: AccountId, at: datetime | None) -> None:
+        """Let a pass begin at an instant, unless an earlier one is expected; one far off is the minute job's."""
+        now = self._clock.now()
+        if at is None or at - now > SOON:
+            return
+        known = self._timers.get(account)
+        if known is not None:
+            if known[0] <= at:
+                return
+            known[1].cancel()
+        delay = max(0.0, (at - now).total_seconds())
+        self._timers[account] = at, asyncio.get_running_loop().call_later(delay, self._due, account)
 
     def owns(self, account: AccountId) -> bool:
         """Tell whether this replica drains an account."""
@@ -85,11 +102,18 @@ class Drain:
             await self.close()
 
     async def close(self) -> None:
-        """End every pass that runs."""
+        """End every pass that runs, and expect no more."""
+        for _, timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _due(self, account: AccountId) -> None:
+        del self._timers[account]
+        self.hear(account)
 
     def _ask(self, account: AccountId, command: str) -> asyncio.Future[Found]:
         if account not in self._asked:
@@ -128,6 +152,7 @@ class Drain:
             except SetlistError as error:  # one queue must not hold up the others
                 failed = error
                 continue
+            self.expect(account, routed.next_at)
             found |= {decision.ticket: decision_id for decision_id, decision in routed.news}
             if any(decision.agent is not None for _, decision in routed.news):
                 self._wake.set()

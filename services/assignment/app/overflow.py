@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -22,6 +22,14 @@ def applied(queue: QueueRow, snapshot: Snapshot, as_of: datetime) -> Snapshot:
         for t in snapshot.tickets
     ]
     return replace(snapshot, tickets=tickets)
+
+
+def begins(queue: QueueRow, tickets: Iterable[Ticket], as_of: datetime) -> datetime | None:
+    """Return when overflow begins for the first of some tickets after an instant."""
+    seconds = queue.options.overflow_seconds
+    if seconds is None:
+        return None
+    return min((at for ticket in tickets if (at := _from(ticket, seconds)) > as_of), default=None)
 
 
 def notes(queue: QueueRow, decision: Decision, snapshot: Snapshot, queues: Sequence[QueueRow]) -> list[str]:

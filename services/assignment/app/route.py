@@ -13,6 +13,7 @@ from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.rows import Account, QueueRow, Round
 from services.assignment.domain.decide import decide
+from services.assignment.domain.eligibility import relaxations
 from services.assignment.domain.errors import NotSyncedError
 from services.assignment.domain.model import Code, Decision, Model, Outcome, Plan, Snapshot, Ticket
 
@@ -31,11 +32,14 @@ class Routed:
         considered: waiting tickets that it looked at.
         news: decisions that were kept, with their ids.
         plan: everything that was decided, also what was so before and is not kept again; None where nothing was.
+        next_at: when time alone lets others have what still waits: a skill is relaxed, or overflow begins; None = it
+            does not.
     """
 
     considered: int
     news: list[tuple[str, Decision]]
     plan: Plan | None = None
+    next_at: datetime | None = None
 
 
 class Route:
@@ -103,7 +107,7 @@ class Route:
             plan = routed.plan
             if plan is None or len(plan.assigned) < MOST:
                 whole = plan and replace(plan, decisions=[*given, *plan.decisions])
-                return Routed(considered, news, whole)
+                return Routed(considered, news, whole, routed.next_at)
             given += plan.assigned
 
     async def within(
@@ -149,7 +153,8 @@ class Route:
                 snapshot = replace(snapshot, tickets=[t for t in snapshot.tickets if t.id in first])
                 plan = decide(snapshot)
             if await self._claimed(tx, snapshot, plan):
-                return Routed(considered, await self._keep(tx, kept, round_, snapshot, plan), plan)
+                news = await self._keep(tx, kept, round_, snapshot, plan)
+                return Routed(considered, news, plan, _next_at(queue, snapshot, plan, as_of))
         raise ConcurrentChangeError("the tickets of the queue change too fast")
 
     @staticmethod
@@ -180,3 +185,12 @@ class Route:
         if plan.stretch != snapshot.stretch:
             await tx.rotations.put_stretch(round_.queue.id, plan.stretch)
         return list(zip(ids, news, strict=False))
+
+
+def _next_at(queue: QueueRow, snapshot: Snapshot, plan: Plan, as_of: datetime) -> datetime | None:
+    waits = {d.ticket for d in plan.decisions if d.agent is None}
+    tickets = [t for t in snapshot.tickets if t.id in waits]
+    relaxed = [at for ticket in tickets for at, _, _ in relaxations(ticket) if at > as_of]
+    return min(
+        (at for at in (*relaxed, overflow.begins(queue, tickets, as_of)) if at is not None), default=None
+    )

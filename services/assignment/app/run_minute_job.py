@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from libs.kernel.clock import Clock
 from libs.kernel.ids import AccountId
@@ -45,11 +45,12 @@ CATCH_UP_FROM = timedelta(minutes=5)
 
 @dataclass(slots=True)
 class JobDone:
-    """What one run did; assignments are (ticket, agent, decision)."""
+    """What one run did; assignments are (ticket, agent, decision), and time alone changes something at `next_at`."""
 
     considered: int = 0
     written: int = 0
     waiting: int = 0
+    next_at: datetime | None = None
     assignments: list[tuple[int, int, str]] = field(default_factory=list)
 
 
@@ -113,6 +114,7 @@ class RunMinuteJob:
                 await self._read_slas(account, queue)
             routed = await self._route(account, queue.id, f"{queue.id}/{now:%Y-%m-%dT%H:%MZ}", now)
             done.considered += routed.considered
+            done.next_at = min((at for at in (done.next_at, routed.next_at) if at is not None), default=None)
             done.assignments += [(d.ticket, d.agent, i) for i, d in routed.news if d.agent is not None]
         if wait_for_writes or done.assignments:
             done.written = (await self._write(account)).confirmed

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 
+from libs.kernel.clock import ManualClock
 from libs.kernel.errors import ConcurrentChangeError
 from libs.kernel.ids import AccountId
 from services.assignment.app.drain import Drain, Found
 from services.assignment.app.route import Routed
+from services.assignment.app.rows import SkillLink
 from services.assignment.tests.house import ACCOUNT, BILLING, SUPPORT, House
 from services.assignment.tests.zendesk import LocalZendesk
 
@@ -142,3 +145,31 @@ async def test_a_pass_that_nobody_waits_for_is_ended_with_the_process(house: Hou
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert (drain._asked, drain._tasks) == ({}, {})
+
+
+async def test_a_skill_that_is_dropped_frees_its_ticket_at_that_instant(
+    house: House, zendesk: LocalZendesk, clock: ManualClock
+) -> None:
+    await house.open(1)
+    await house.queue("que-0", kind="trigger", source=SUPPORT, model="skills")
+    async with house.store.transaction(ACCOUNT) as tx:
+        await tx.skills.put_known({"de": "German"})
+        await tx.skills.put_rule("de", 1, 90)
+        await tx.skills.apply([SkillLink(False, 5, "de", True)])
+    zendesk.ticket(5, group_id=SUPPORT)
+    await house.webhook(5)
+    assert house.drain._timers == {}  # the minute job comes first
+
+    due = house.clock.now() + timedelta(seconds=90)
+    clock.advance(timedelta(seconds=60))
+    await house.drain(ACCOUNT, "minute")
+    (expected, timer), *_ = house.drain._timers.values()
+    assert expected == due
+
+    clock.advance(timedelta(seconds=30))
+    timer.cancel()
+    house.drain._due(ACCOUNT)
+    assert house.drain._heard.get_nowait() == ACCOUNT
+    await house.drain(ACCOUNT, "due")
+    assert [row.agent_id for row in await house.decisions()] == [None, 1]
+    assert house.drain._timers == {}
