@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from services.assignment.adapters.memory.store import MemoryStore
 from services.assignment.tests.helpdesk import AGENTS, GROUPS, Helpdesk
@@ -177,11 +177,14 @@ class Day(RuleBasedStateMachine):
             self.runner.close()
 
 
-TestDay = Day.TestCase
-TestDay.settings = settings(
-    max_examples=100,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+def test_every_promise_is_kept() -> None:
+    run_state_machine_as_test(
+        Day,
+        settings=settings(
+            max_examples=100,
+            stateful_step_count=40,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )
