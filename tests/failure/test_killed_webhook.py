@@ -6,34 +6,29 @@ its minute job, or its answer to the webhook that Zendesk repeats.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-import httpx2
 import pytest
 from sqlalchemy import text
 
 from libs.crypto.envelope import Envelope, LocalKeyProvider
 from libs.db.data_keys import SqlDataKeys
 from libs.db.engine import Database
-from libs.kernel.ids import AccountId, CountingIds
+from libs.kernel.ids import CountingIds
 from libs.testing.postgres import FreshDatabase
-from libs.zendesk.client import ZendeskClient
 from libs.zendesk.models import Ticket
 from libs.zendesk.tests.simulated import BILLING, REQUESTER, SUPPORT, Zendesk, listening
 from services.assignment.adapters.sql.store import SqlStore
 from services.assignment.app.options import AccountOptions
 from services.assignment.app.rows import DecisionRow, DedicatedRow
 from services.assignment.tests.house import ACCOUNT, House, sign
-from services.assignment.tests.zendesk import SECRET, LocalZendesk
+from services.assignment.tests.zendesk import SECRET
+from tests.failure.replicas import AtSimulator, Child
 
 pytestmark = pytest.mark.integration
 
@@ -47,47 +42,6 @@ PEOPLE = [
     {"id": 6, "role": "agent", "name": "Ed", "groups": [BILLING]},
     {"id": REQUESTER, "role": "end-user", "name": "Cy", "email": "cy@example.com"},
 ]
-
-
-class AtSimulator(LocalZendesk):
-    """The simulator where the house expects its local Zendesk."""
-
-    def __init__(self, simulator: Zendesk) -> None:
-        super().__init__(simulator.clock)
-        self.simulator = simulator
-
-    async def of(
-        self, account: AccountId, transport: httpx2.AsyncBaseTransport | None = None
-    ) -> ZendeskClient:
-        return await self.simulator.client()
-
-
-class Child:
-    """The replica that is killed."""
-
-    def __init__(self, settings: dict[str, str]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.failure.webhook_child", json.dumps(settings)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
-        )
-
-    async def take(self, webhook: dict[str, str], killed_at: int = 0) -> str:
-        """Take a webhook, with a kill at one await; return how it ended."""
-        return await asyncio.to_thread(self._take, f"{killed_at} {json.dumps(webhook)}\n")
-
-    def _take(self, line: str) -> str:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(line)
-        self._process.stdin.flush()
-        return self._process.stdout.readline().strip()
-
-    def end(self) -> None:
-        """Close its input and wait for it."""
-        self._process.communicate(timeout=20)
 
 
 @dataclass
@@ -159,7 +113,7 @@ class World:
         for at in range(1, MORE_THAN_ENOUGH, step):
             ticket = await self.ticket(**values)
             webhooks[ticket.id] = self.webhook(ticket)
-            if (ended := await self.child.take(webhooks[ticket.id], at)) != "killed":
+            if (ended := await self.child.does(webhooks[ticket.id], at)) != "killed":
                 assert ended == "done"
                 break
         marked = [ticket for ticket in webhooks if await self.marked(ticket)]
@@ -167,7 +121,7 @@ class World:
         await self.leases_end()
         if how == "repeat":
             for webhook in webhooks.values():
-                assert await self.child.take(webhook) == "done"
+                assert await self.child.does(webhook) == "done"
             assert not any([await self.marked(ticket) for ticket in webhooks])
         self.house.clock.advance(timedelta(seconds=61))  # the export keeps back the last minute
         await self.house.minute(minutes=0)
@@ -195,7 +149,7 @@ async def world(url: str, options: AccountOptions) -> AsyncIterator[World]:
                 replace(kept, webhook="W1", webhook_secret=secret, options=options)
             )
         settings = {"database": url, "zendesk": zendesk.base, "token": await zendesk.token()}
-        child = Child(settings | {"account": ACCOUNT})
+        child = Child("tests.failure.webhook_child", settings | {"account": ACCOUNT})
         try:
             yield World(zendesk, database, house, child)
         finally:
