@@ -17,6 +17,7 @@ from libs.kernel.ids import AccountId, IdSource
 from services.assignment.app.absences import Absences
 from services.assignment.app.answer_offer import AnswerOffer
 from services.assignment.app.assign_next import AssignNext
+from services.assignment.app.explain import Explain, Explained
 from services.assignment.app.give_back import ReleaseAgentTickets, SkipTicket
 from services.assignment.app.manage_queues import ManageQueues
 from services.assignment.app.plan_run import PlanRun
@@ -74,6 +75,7 @@ class _Brief(Route):
 class Rehearsal:
     """The deciding use cases, on a transaction that will be rolled back."""
 
+    account: AccountId
     store: Store
     tx: Transaction
     head: int
@@ -83,7 +85,12 @@ class Rehearsal:
     release: ReleaseAgentTickets
     absences: Absences
     queues: ManageQueues
+    evidence: Explain
     run: PlanRun
+
+    async def explain(self, row: DecisionRow) -> Explained:
+        """Decide one of the decisions that were made in it anew, from the inputs that it was made from."""
+        return await self.evidence.decision(self.account, row.id)
 
     async def made(self) -> list[DecisionRow]:
         """Return the decisions that were made in it, in their order, `MOST_MADE` at most."""
@@ -112,6 +119,7 @@ class Rehearse:
             absences = Absences(store, clock, ids, nobody)
             release = ReleaseAgentTickets(store, clock, ids, nobody)
             yield Rehearsal(
+                account=account,
                 store=store,
                 tx=tx,
                 head=await tx.decisions.head(),
@@ -121,5 +129,6 @@ class Rehearse:
                 release=release,
                 absences=absences,
                 queues=ManageQueues(store, clock),
+                evidence=Explain(store, route, clock),
                 run=PlanRun(store, route, absences, clock),
             )

@@ -6,14 +6,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from libs.kernel.errors import PermissionDeniedError
-from libs.kernel.ids import AccountId, account_name, account_of
-from services.assignment.app.rehearsal import Rehearsal
+from libs.kernel.ids import account_name, account_of
 from services.assignment.rpc.authority import require_admin, require_staff
 from services.assignment.rpc.mapping import decision_message, ticket_message
-from services.assignment.rpc.plans import unkept
+from services.assignment.rpc.plans import made_messages
 from services.assignment.rpc.upstream import upstream
 from services.assignment.rpc.use_cases import Methods, for_real, last
-from setlist.assignment.v1 import assignment_resources_pb2 as resources
 from setlist.assignment.v1 import assignment_service_pb2 as messages
 
 
@@ -27,7 +25,7 @@ class OfferMethods(Methods):
         if request.validate_only:
             async with self._rehearsing(account) as (rehearsal, rpc):
                 answer = await rpc.AnswerOffer(for_real(request), None)
-                answer.decisions.extend(await self._made(account, rehearsal))
+                answer.decisions.extend(await made_messages(account_name(account), rehearsal))
             return answer
         row = await self._use.answer(account, last(request.name), user, accept=request.accept)
         return messages.AnswerOfferResponse(ticket=ticket_message(account_name(account), row))
@@ -42,7 +40,7 @@ class OfferMethods(Methods):
         if request.validate_only:
             async with self._rehearsing(account) as (rehearsal, rpc):
                 skipped = await rpc.SkipTicket(for_real(request), None)
-                skipped.decisions.extend(await self._made(account, rehearsal))
+                skipped.decisions.extend(await made_messages(account_name(account), rehearsal))
             return skipped
         async with upstream():
             await self._use.skip(account, int(last(request.name)), user, request.reason)
@@ -58,10 +56,6 @@ class OfferMethods(Methods):
             account_of(request.name), agent, validate_only=request.validate_only
         )
         return messages.ReleaseAgentTicketsResponse(released=released)
-
-    @staticmethod
-    async def _made(account: AccountId, rehearsal: Rehearsal) -> list[resources.Decision]:
-        return [unkept(decision_message(account_name(account), row)) for row in await rehearsal.made()]
 
     async def WatchAssignments(
         self, request: messages.WatchAssignmentsRequest, context: Any

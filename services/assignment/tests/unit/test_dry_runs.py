@@ -107,6 +107,8 @@ async def test_a_dry_minute_job_explains_what_it_would_decide_and_what_waits() -
     for one in plan.decisions:
         assert (one.name, one.hash, one.sequence, one.write) == ("", "", 0, resources.Decision.WRITE_NONE)
         assert sum(r.count for r in one.rejected) + bool(one.agent_id) == one.candidates == 4
+        assert all(len(r.agent_ids) == r.count for r in one.rejected)
+    assert {r.code: list(r.agent_ids) for r in waits.rejected}["MISSING_SKILL"] == [3, 9]
     assert {d.rule_version for d in plan.decisions} == {(await house.queues.settings(ACCOUNT)).rule_version}
 
 
@@ -119,6 +121,17 @@ async def test_a_dry_minute_job_shows_what_it_can_and_counts_everything(
     plan = await as_(rpc, None, "RunMinuteJob", parent=PARENT, validate_only=True)
 
     assert (len(plan.decisions), plan.decision_count, plan.assigned) == (3, 8, 7)
+    assert all(r.agent_ids for d in plan.decisions for r in d.rejected)
+
+
+async def test_a_large_plan_tells_numbers_and_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, rpc = await new_helpdesk()
+    monkeypatch.setattr(plans, "MOST_NAMED", 31)  # 8 decisions about 4 agents would be 32
+
+    plan = await as_(rpc, None, "RunMinuteJob", parent=PARENT, validate_only=True)
+
+    assert not any(r.agent_ids for d in plan.decisions for r in d.rejected)
+    assert all(r.count for d in plan.decisions for r in d.rejected)
 
 
 async def test_a_dry_pull_uses_up_no_request_id_and_repeats_what_the_id_was_answered_with() -> None:
@@ -169,6 +182,9 @@ async def test_a_dry_decline_tells_who_is_asked_next() -> None:
     assert following.outcome == resources.Decision.OUTCOME_OFFERED
     assert following.agent_id not in (0, offer.agent_id)
     assert (following.name, following.hash) == ("", "")
+    named = {r.code: list(r.agent_ids) for r in following.rejected}
+    assert named["DECLINED"] == [offer.agent_id]
+    assert all(len(r.agent_ids) == r.count for r in following.rejected)
     async with house.store.transaction(ACCOUNT) as tx:
         assert await tx.offers.live(1) == offer
 
