@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from services.assignment.domain.compress import Crew
 from services.assignment.domain.eligibility import slots
@@ -25,6 +26,7 @@ from services.assignment.domain.model import (
     Ticket,
     TicketId,
 )
+from services.assignment.domain.quality import out_of_reach
 
 _PRIORITY = {"urgent": 0, "high": 1, "normal": 2, "low": 3}
 _FAR = datetime.max.replace(tzinfo=UTC)
@@ -76,12 +78,14 @@ def decide(snapshot: Snapshot, before: Before | None = None) -> Plan:
         crew.stretch = snapshot.stretch if snapshot.engine >= _KNOWS_STRETCHES else None
     kinds = [crew.number(t, snapshot.as_of) for t in order]
     eligible = {kind: [p for p in crew.able[kind] if crew.profiles[p].free] for kind in set(kinds)}
-    matching = Matching(eligible, {p.index: p.free for p in crew.profiles})
+    free = {p.index: p.free for p in crew.profiles}
+    matching = Matching(eligible, free)
     served = [(t.id, kind) for t, kind in zip(order, kinds, strict=True) if matching.serve(kind)]
     look = None if before is None else lambda place: before(crew, *served[place])
     given = hand_out(crew, [kind for _, kind in served], eligible, matching, look)
     chosen = dict(zip((t for t, _ in served), given, strict=True))
-    reasons = _Reasons(crew, agents, snapshot.engine)
+    went = Counter((k, crew.members[a].profile.index) for (_, k), a in zip(served, given, strict=True))
+    reasons = _Reasons(crew, agents, snapshot.engine, lambda: out_of_reach(eligible, free, went))
     decisions = [
         reasons.decision(t, kind, rank, chosen.get(t.id))
         for rank, (t, kind) in enumerate(zip(order, kinds, strict=True), 1)
@@ -113,9 +117,16 @@ def _group(ticket: Ticket, agent: Agent) -> int:
 class _Reasons:
     """Finds each agent's one code, ticket after ticket, in value order."""
 
-    def __init__(self, crew: Crew, agents: Mapping[AgentId, Agent], engine: int) -> None:
+    def __init__(
+        self,
+        crew: Crew,
+        agents: Mapping[AgentId, Agent],
+        engine: int,
+        needed: Callable[[], frozenset[tuple[int, int]]],
+    ) -> None:
         self.crew = crew
-        self.best = crew.best if engine >= _KNOWS_QUALITY else None
+        self._exact = engine >= _KNOWS_QUALITY
+        self._find_needed = needed
         self.agents = agents
         self.filled: dict[AgentId, int] = {}
         """Rank of the ticket that took an agent's last slot."""
@@ -137,9 +148,18 @@ class _Reasons:
         self._waiting: dict[int, tuple[Outcome, _Codes]] = {}
 
     def loses(self, kind: int, profile: int) -> Code:
-        """Return why an agent of a profile who could have had a ticket of a kind did not get it."""
-        fits = self.best is None or (kind, profile) not in self.best.unfit
-        return self.lost if fits else Code.LOST_QUALITY
+        """Return why an agent of a profile who had room for a ticket of a kind did not get it."""
+        if not self._exact:
+            return self.lost
+        if (kind, profile) in self.needed:
+            return Code.SLOT_TAKEN
+        best = self.crew.best
+        return Code.LOST_QUALITY if best is not None and (kind, profile) in best.unfit else self.lost
+
+    @cached_property
+    def needed(self) -> frozenset[tuple[int, int]]:
+        """(kind, profile) whose slots other tickets of the round need."""
+        return self._find_needed()
 
     def decision(self, ticket: Ticket, kind: int, rank: int, chosen: AgentId | None) -> Decision:
         if chosen is None:

@@ -66,6 +66,14 @@ class _Flow:
         self.flow: dict[int, dict[int, int]] = {kind: {} for kind in demand}
         self.wanted = dict(demand)
 
+    def place(self, given: Mapping[tuple[int, int], int]) -> None:
+        """Serve tickets as they were given, by (kind, profile)."""
+        for (kind, profile), number in given.items():
+            self.flow[kind][profile] = number
+            self.wanted[kind] -= number
+            self.free[profile] -= number
+            self.used[profile] += number
+
     def run(self) -> None:
         """Serve the whole demand."""
         self._begin()
@@ -181,6 +189,32 @@ def best(
     }
     full = frozenset(p for p in free if height["profile", p] < height[_SINK])
     return Best(may, full, flow, height)
+
+
+def out_of_reach(
+    eligible: Mapping[int, Sequence[int]], free: Mapping[int, int], given: Mapping[tuple[int, int], int]
+) -> frozenset[tuple[int, int]]:
+    """Return (kind, profile) where no ticket of the kind can go, whichever way the same tickets are served: other
+    tickets need the slots.
+
+    Args:
+        free: slots of each profile before anything was given.
+        given: tickets by (kind, profile), in any way that serves them.
+    """
+    demand: dict[int, int] = {}
+    for (kind, _), number in given.items():
+        demand[kind] = demand.get(kind, 0) + number
+    profiles = {p for kind in demand for p in eligible[kind]}
+    flow = _Flow(demand, eligible, {p: free[p] for p in profiles}, {})
+    flow.place(given)
+    nodes: list[Node] = [("kind", k) for k in demand] + [("profile", p) for p in profiles] + [_SINK]
+    part = _components(flow.moves(dict.fromkeys(nodes, 0), costless=False))
+    return frozenset(
+        (kind, p)
+        for kind in demand
+        for p in eligible[kind]
+        if p not in flow.flow[kind] and part["kind", kind] != part["profile", p]
+    )
 
 
 def _components(arcs: Mapping[Node, Sequence[Node]]) -> dict[Node, int]:

@@ -55,7 +55,7 @@ class Scored:
     Attributes:
         scores: of everybody who was considered; nobody where the ticket was given to nobody.
         runner_up: of those who lost by the rule of the queue, the one whom it would have taken first.
-        took: tickets of this round that took the slots of agents who have none left for this one, in value order.
+        took: tickets of this round that take the slots of agents who have none for this one, in value order.
     """
 
     decision: Decision
@@ -91,8 +91,7 @@ def scored(snapshot: Snapshot, ticket: TicketId) -> Scored | None:
     runner_up = min(losers, key=lambda a: (order(snapshot.queue.model, scores[a]), a), default=None)
     took: dict[AgentId, list[TicketId]] = {}
     for other in plan.assigned:
-        earlier = decision.agent is None or other.rank < decision.rank
-        if other.agent is not None and earlier and decision.codes[other.agent] is Code.SLOT_TAKEN:
+        if other.agent is not None and decision.codes[other.agent] is Code.SLOT_TAKEN:
             took.setdefault(other.agent, []).append(other.ticket)
     return Scored(decision, scores, runner_up, took)
 

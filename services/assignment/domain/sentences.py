@@ -59,7 +59,7 @@ _TO_AGENTS: dict[Code, str] = {
     Code.AGENT_LIGHT: "the agent is a light agent, who cannot have tickets",
     Code.DECLINED: "the agent declined or skipped what waits: asked again once everybody who could take it has declined, "
     "after five minutes",
-    Code.SLOT_TAKEN: "the agent's room goes to more valuable tickets of this round: free when he has room again",
+    Code.SLOT_TAKEN: "the agent's room goes to other tickets of this round: free when he has room again",
     Code.NOT_DEDICATED: "what waits is dedicated to other agents: change the dedicated rule to let him have it",
     Code.NOT_IN_GROUP: "the agent is not in the group of what waits: add him to it in Zendesk",
 }

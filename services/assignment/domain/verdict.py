@@ -29,6 +29,8 @@ def verdict(found: Scored, snapshot: Snapshot) -> list[str]:
         said.append(_by_fit(found, winner))
     if found.runner_up is not None:
         said.append(_by_rule(model, winner, mine, found.runner_up, found.scores[found.runner_up]))
+    if codes[Code.SLOT_TAKEN]:
+        said.append(f"other tickets of this round take the room of {_agents(codes[Code.SLOT_TAKEN])}")
     if not codes[Code.LOST_QUALITY] and found.runner_up is None:
         said.append(f"agent `{winner}` is the only one who could have it")
     return said
@@ -38,7 +40,7 @@ def _by_fit(found: Scored, winner: AgentId) -> str:
     worse = [a for a, code in found.decision.codes.items() if code is Code.LOST_QUALITY]
     mine = found.scores[winner]
     next_best = max(worse, key=lambda a: (found.scores[a].fit, -a))
-    others = f"{len(worse)} {'agent fits' if len(worse) == 1 else 'agents fit'}"
+    others = f"{_agents(len(worse))} {'fits' if len(worse) == 1 else 'fit'}"
     if mine.fit <= found.scores[next_best].fit:
         return f"agent `{winner}` has it because the tickets of the round fit best that way; {others} worse on the whole"
     if mine.preferred:
@@ -67,6 +69,10 @@ def _by_rule(model: Model, winner: AgentId, mine: Score, loser: AgentId, his: Sc
     return (
         f"{numbers}: but other tickets of this round need that agent, and the whole is the most even this way"
     )
+
+
+def _agents(number: int) -> str:
+    return "1 agent" if number == 1 else f"{number} agents"
 
 
 def _tickets(number: int) -> str:

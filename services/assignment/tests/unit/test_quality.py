@@ -95,8 +95,11 @@ def test_quality_is_the_best_of_all_ways_and_balance_the_best_of_those(world: Sn
 
 @given(worlds())
 @settings(max_examples=150, deadline=None)
-def test_who_loses_to_a_better_fit_is_told_so_and_nobody_else(world: Snapshot) -> None:
-    """It is the fit exactly when some way gives him a ticket of this kind, but none of the best quality does."""
+def test_who_loses_to_a_better_fit_or_is_needed_elsewhere_is_told_so_and_nobody_else(world: Snapshot) -> None:
+    """Of all ways to serve the same tickets: none gives him one of this kind, for others need his slots; or some do, but
+    none of the best quality; or one of these does, and load decided.
+    """
+    room = {a.id: slots(a, QUEUE)[0] for a in world.agents}
     decisions = [d for d in decide(world).decisions if d.agent is not None]
     served = [d.ticket for d in decisions]
     ways = ways_of(world, served)
@@ -107,10 +110,12 @@ def test_who_loses_to_a_better_fit_is_told_so_and_nobody_else(world: Snapshot) -
     for decision in decisions:
         alike = [n for n, t in enumerate(served) if kinds[t] == kinds[decision.ticket]]
         for agent, code in decision.codes.items():
-            if code in (Code.LOST_QUALITY, Code.LOST_LOAD):
+            full = sum(d.agent == agent and d.rank < decision.rank for d in decisions) == room[agent]
+            if code in (Code.LOST_QUALITY, Code.LOST_LOAD, Code.SLOT_TAKEN) and not full:
                 could = any(way[n] == agent for way in ways for n in alike)
                 well = any(way[n] == agent for way in best_ways for n in alike)
-                assert code is (Code.LOST_QUALITY if could and not well else Code.LOST_LOAD)
+                lost = Code.LOST_LOAD if well else Code.LOST_QUALITY
+                assert code is (lost if could else Code.SLOT_TAKEN)
 
 
 def test_an_older_engine_decides_again_as_it_did() -> None:

@@ -50,7 +50,7 @@ def test_whoever_is_asked_the_decision_is_the_same_and_the_winner_s_score_is_tol
         started = next(a for a in snapshot.agents if a.id == decision.agent)
         assert (winner.before, winner.open) == (before, started.open_count + before)
         for agent, code in decision.codes.items():
-            mine = [d.ticket for d in plan.assigned if d.agent == agent and d.rank < decision.rank]
+            mine = [d.ticket for d in plan.assigned if d.agent == agent]
             assert found.took.get(agent, []) == (mine if code is Code.SLOT_TAKEN else [])
         losers = [a for a, code in decision.codes.items() if code in LOST]
         assert (found.runner_up is None) is (not losers)
@@ -131,6 +131,20 @@ def test_who_is_alone_and_who_is_needed_elsewhere() -> None:
         "agent `1` had 2 tickets open, the next, agent `2`, 1: but other tickets of this round need that agent, and "
         "the whole is the most even this way"
     )
+
+
+def test_whose_room_other_tickets_need_is_told() -> None:
+    one_each = Agent(1, frozenset({7, 8}), inbox_limit=1)
+    snapshot = Snapshot([one_each, Agent(2, SEVEN, inbox_limit=1)], [ticket(1), ticket(2, 8)], Queue("q"))
+    found = scored(snapshot, 1)
+
+    assert found is not None
+    assert found.decision.codes == {1: Code.SLOT_TAKEN, 2: Code.CHOSEN}
+    assert found.took == {1: [2]}
+    assert said(snapshot)[1:] == [
+        "other tickets of this round take the room of 1 agent",
+        "agent `2` is the only one who could have it",
+    ]
 
 
 def test_a_better_fit_of_the_whole_round() -> None:
