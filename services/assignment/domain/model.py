@@ -12,7 +12,7 @@ TicketId = int
 
 ENGINE = 2
 """Version of the rules in this package. Raised where the same facts come to something else; 2: who loses to a better
-fit has a code of his own, and weighted turns are guarded after a change.
+fit, or whose room other tickets need, is told so, and weighted turns are guarded after a change.
 """
 
 
