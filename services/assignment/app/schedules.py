@@ -55,7 +55,9 @@ class SyncSchedules:
     async def when_due(self, account: AccountId) -> None:
         """Copy once an hour, where somebody goes by a schedule; while Zendesk does not answer, go by what is known."""
         last = self._read.get(account)
-        if last is not None and abs(self._clock.now() - last) < READ_EVERY:  # also when the clock was set back
+        if (
+            last is not None and abs(self._clock.now() - last) < READ_EVERY
+        ):  # also when the clock was set back
             return
         async with self._store.transaction(account) as tx:
             used = {q.options.schedule for q in await tx.directory.queues()} - {None}

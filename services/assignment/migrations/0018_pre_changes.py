@@ -68,7 +68,10 @@ _CAPACITY = {
     ("queues", "DELETE"): "true",
     ("queue_options", "INSERT"): "true",
     ("queue_options", "UPDATE"): "OLD.* IS DISTINCT FROM NEW.*",
-    ("accounts", "UPDATE"): "OLD.rule_version <> NEW.rule_version OR OLD.group_restrictions <> NEW.group_restrictions "
+    (
+        "accounts",
+        "UPDATE",
+    ): "OLD.rule_version <> NEW.rule_version OR OLD.group_restrictions <> NEW.group_restrictions "
     "OR OLD.role_restrictions <> NEW.role_restrictions",
 }
 

@@ -76,7 +76,9 @@ class MemoryDecisions:
             held = await skilled.of_agents()
         else:
             held = {}
-        rows = [self._tables.agents[i] for i in sorted(self._tables.agents)] if tickets or agents_anyway else []
+        rows = (
+            [self._tables.agents[i] for i in sorted(self._tables.agents)] if tickets or agents_anyway else []
+        )
         agents = [
             self._candidate(account, self._tables.full_agent(row), queue, as_of, held.get(row.user_id))
             for row in rows

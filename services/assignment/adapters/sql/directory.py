@@ -156,7 +156,9 @@ class SqlDirectory:
     ) -> list[AgentRow]:
         these = "" if only is None else "AND a.user_id = ANY(:only) "
         rows = await self._run(
-            _AGENTS + these + "AND a.user_id > :after AND (a.active OR :inactive) ORDER BY a.user_id LIMIT :limit",
+            _AGENTS
+            + these
+            + "AND a.user_id > :after AND (a.active OR :inactive) ORDER BY a.user_id LIMIT :limit",
             **({} if only is None else {"only": sorted(only)}),
             after=after,
             limit=limit,

@@ -185,7 +185,9 @@ async def test_two_replicas_tick_once_in_a_minute(replicas: list[House], databas
     house.clock.advance(timedelta(minutes=2))
     # Before its first beat each takes itself for the only one: the worst case of accounts that move.
     known = [Replicas(database, "assignment", f"rep-{n}") for n in range(len(replicas))]
-    tickers = [MinuteTicker(r.store, database, r.job, k, r.drain) for r, k in zip(replicas, known, strict=True)]
+    tickers = [
+        MinuteTicker(r.store, database, r.job, k, r.drain) for r, k in zip(replicas, known, strict=True)
+    ]
 
     ticks = await asyncio.gather(*(t.tick() for t in tickers))
 
