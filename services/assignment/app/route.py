@@ -12,7 +12,7 @@ from services.assignment.app import capacity, overflow, rate_limits, schedules, 
 from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.rows import Account, QueueRow, Round
-from services.assignment.domain.decide import decide
+from services.assignment.domain.decide import decide, tally
 from services.assignment.domain.eligibility import relaxations
 from services.assignment.domain.errors import NotSyncedError
 from services.assignment.domain.model import Code, Decision, Model, Outcome, Plan, Snapshot, Ticket
@@ -163,7 +163,7 @@ class Route:
         stuck = [
             d.ticket
             for d in plan.decisions
-            if d.outcome is Outcome.WAITING_NO_ELIGIBLE_AGENT and Code.DECLINED in d.codes.values()
+            if d.outcome is Outcome.WAITING_NO_ELIGIBLE_AGENT and tally(d)[Code.DECLINED]
         ]
         lifted = await tx.offers.lift(stuck, as_of - COOL_DOWN) if stuck else 0
         if lifted:
