@@ -2,7 +2,8 @@
 
 The whole way of a round: read, decide, claim, keep the assignment, the decision with its chain, the turn, the inputs
 and the change for Zendesk, commit with fsync. Zendesk itself is not asked. In turns: rounds of the minute job that give
-many tickets, rounds of one ticket each, and one bare transaction of the same rows for each ticket.
+many tickets, callers who bring a ticket each and share passes as webhooks do, rounds of one ticket each, and one bare
+transaction of four rows for each ticket.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from libs.kernel.clock import ManualClock
 from libs.kernel.ids import AccountId, RandomIds
 from services.assignment.adapters.memory.suite import MemoryPrivacy
 from services.assignment.adapters.sql.store import SqlStore
+from services.assignment.app.drain import Drain
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.route import Route
 from services.assignment.app.rows import Account, AgentRow, QueueRow
@@ -35,6 +37,7 @@ app = cyclopts.App(name="benchmark-durable", help="Measure assignments that Post
 GROUP = 7
 MINUTE = timedelta(minutes=1)
 MANY, EACH, BARE = "one round for many tickets", "a round for each ticket", "bare: a commit of four rows each"
+SHARED = "64 callers, each a ticket at a time"
 
 
 class Desk:
@@ -45,7 +48,8 @@ class Desk:
         self._database, self._agents, self._inbox = database, agents, inbox
         self.store, ids = SqlStore(database), RandomIds(self.clock)
         self.route = Route(self.store, ids, Restricted(self.store, MemoryPrivacy(), self.clock))
-        self._next = 1
+        self.drain = Drain(self.store, self.route, self.clock, ids, asyncio.Event())
+        self.next = 1
 
     async def open(self) -> None:
         """Write account, queue and agents."""
@@ -63,7 +67,7 @@ class Desk:
 
     async def arrive(self, number: int) -> None:
         """Let tickets wait."""
-        first, self._next = self._next, self._next + number
+        first, self.next = self.next, self.next + number
         async with self._database.transaction() as connection:
             await connection.execute(
                 text(
@@ -139,10 +143,23 @@ async def _measure(url: str, agents: int, inbox: int, backlog: int, rounds: int)
             given, seconds = given + more, seconds + took
         return given, seconds
 
+    async def shared() -> tuple[int, float]:
+        async def caller() -> None:
+            for _ in range(8):
+                await desk.arrive(1)
+                await desk.drain(desk.account, "bench")
+
+        async def callers() -> int:
+            await asyncio.gather(*(caller() for _ in range(64)))
+            async with desk.store.transaction(desk.account) as tx:
+                return 64 * 8 - await tx.tickets.waiting()
+
+        return await _timed(callers)
+
     async def alone() -> tuple[int, float]:
         return await _timed(lambda: _bare(database, 50))
 
-    ways = {MANY: batch, EACH: single, BARE: alone}
+    ways = {MANY: batch, SHARED: shared, EACH: single, BARE: alone}
     took = {name: Samples() for name in ways}
     for turn, name in turns(list(ways), rounds):
         await desk.solve()

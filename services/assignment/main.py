@@ -86,7 +86,9 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
     returned = ReturnedTickets(store, zendesk, release, clock, wake)
     skills, schedules = SyncSkills(store, zendesk, clock), SyncSchedules(store, zendesk, clock)
     kept = timedelta(days=settings.inputs_days), timedelta(days=settings.status_days)
-    job = RunMinuteJob(store, zendesk, route, prefer, absences, returned, skills, schedules, write, clock, *kept)
+    job = RunMinuteJob(
+        store, zendesk, route, prefer, absences, returned, skills, schedules, write, clock, *kept
+    )
     bell = Bell()
     use = UseCases(
         sync=SyncAccount(
@@ -136,7 +138,7 @@ DEFINITION = ServiceDefinition(
     name="assignment",
     settings_type=AssignmentSettings,
     migrations="services.assignment.migrations",
-    minimum_revision="0024",
+    minimum_revision="0025",
     peers=PEERS,
     build=build,
 )

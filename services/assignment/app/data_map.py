@@ -39,7 +39,9 @@ DATA_MAP = DataMap(
             ]
         ),
         *not_personal("agents", "account", "the tenant"),
-        Column("agents", "status_updater_id", Strategy.PSEUDONYMISE, "who gave a status", "status_updater_id"),
+        Column(
+            "agents", "status_updater_id", Strategy.PSEUDONYMISE, "who gave a status", "status_updater_id"
+        ),
         *(
             Column("status_records", column, Strategy.DELETE_ROW, "when an agent had which status", "user_id")
             for column in ("user_id", "status", "started_at", "ended_at")
@@ -67,7 +69,9 @@ DATA_MAP = DataMap(
         ),
         *not_personal("ticket_changes", "account ticket xid at", "which tickets changed"),
         *not_personal(
-            "usage_days", "account day sequence figures", "figures about five agents or more, by `domain/usage.py`"
+            "usage_days",
+            "account day sequence figures",
+            "figures about five agents or more, by `domain/usage.py`",
         ),
         *not_personal("view_news", "account ticket updated_at heard_at", "which tickets changed"),
         Column(
@@ -104,7 +108,13 @@ DATA_MAP = DataMap(
             )
             for column in ["user_id", "starts_at", "ends_at", "kind"]
         ),
-        Column("agent_rate_limits", "user_id", Strategy.DELETE_ROW, "how many tickets an agent may get", "user_id"),
+        Column(
+            "agent_rate_limits",
+            "user_id",
+            Strategy.DELETE_ROW,
+            "how many tickets an agent may get",
+            "user_id",
+        ),
         *not_personal("agent_rate_limits", "account tickets minutes", "the limit"),
         *not_personal("shift_exceptions", "account", "the tenant"),
         Column("agent_skills", "user_id", Strategy.DELETE_ROW, "what an agent can do", "user_id"),
@@ -124,10 +134,12 @@ DATA_MAP = DataMap(
             "the decision",
         ),
         Column("inputs", "snapshot", Strategy.KEEP, _PROOF),
-        *not_personal("inputs", "account digest at", "which facts a decision was made from"),
+        *not_personal("inputs", "account digest at base queue", "which facts a decision was made from"),
         Column("rotation", "agent_id", Strategy.DELETE_ROW, "turns of an agent", "agent_id"),
         *not_personal("rotation", "account queue balance", "turns"),
-        *not_personal("stretches", "account queue stretch", "a hash of whose turns they were: to notice a change"),
+        *not_personal(
+            "stretches", "account queue stretch", "a hash of whose turns they were: to notice a change"
+        ),
         Column("outbox", "agent_id", Strategy.KEEP, _PROOF, "agent_id"),
         *not_personal(
             "outbox",

@@ -280,6 +280,10 @@ class Decisions(Protocol):
         """
         ...
 
+    async def live(self, ticket: int) -> str:
+        """Return the decision by which a ticket is on its way to an agent, or offered to him; empty = by none."""
+        ...
+
     async def head(self) -> int:
         """Return the sequence of the newest decision; 0 = none."""
         ...

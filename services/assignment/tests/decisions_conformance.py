@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from libs.kernel.ids import AccountId
+from services.assignment.app.options import QueueOptions
 from services.assignment.app.ports import Store
 from services.assignment.app.rows import Account, Round
 from services.assignment.domain.decide import decide
@@ -87,6 +88,23 @@ class DecisionsConformance:
             summary = await tx.decisions.summary()
             assert (summary.tickets_in, summary.waiting, summary.decisions, summary.pending) == (3, 1, 3, 2)
             assert (await tx.tickets.page(0, 10, "assigned"))[0].assigned_at == T0
+
+    async def test_the_decision_that_a_ticket_is_on_its_way_by_is_found(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, 1, 2)
+        offering = replace(Q, options=QueueOptions(offer_seconds=60))
+        async with store.transaction(account) as tx:
+            assert await tx.decisions.live(1) == ""
+            await round_(tx)
+            given = {row.ticket: row.id for row in await tx.decisions.page(0, 9, None)}
+            assert [await tx.decisions.live(n) for n in (1, 2, 3)] == [given[1], given[2], ""]
+            for write in await tx.outbox.take(9, 60):
+                await tx.outbox.finish(write, "confirmed")
+            assert await tx.decisions.live(1) == ""
+            await tx.tickets.store([facts(3)])
+            await round_(tx, later(1), offering)
+            assert await tx.decisions.live(3) == (await tx.decisions.page(0, 9, 3))[0].id
 
     async def test_a_ticket_cannot_have_two_live_assignments(self, store: Store, account: AccountId) -> None:
         await seed(store, account, 1)

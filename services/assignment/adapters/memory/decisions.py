@@ -203,6 +203,13 @@ class MemoryDecisions:
         offers = [o for o in self._tables.live_offers() if o.agent_id in agents]
         return sorted(found + [(o.agent_id, o.queue, o.offered_at) for o in offers])
 
+    async def live(self, ticket: int) -> str:
+        offered = [o.id for o in self._tables.live_offers() if o.ticket == ticket]
+        given = [
+            i for i, a in self._tables.assignments.items() if (a.ticket, a.state) == (ticket, "committed")
+        ]
+        return next(iter((*given, *offered)), "")
+
     async def head(self) -> int:
         return self._head()[0]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -16,11 +15,11 @@ from libs.crypto.chain import GENESIS
 from libs.db.locks import advisory_lock
 from libs.db.notify import notify
 from libs.kernel.ids import AccountId
+from services.assignment.adapters.sql.inputs import Bases, SqlInputs
 from services.assignment.adapters.sql.snapshots import read_snapshot
 from services.assignment.adapters.sql.waiting import Boards, forget_changes
 from services.assignment.app.rounds import link, news
 from services.assignment.app.rows import Account, DecisionRow, QueueRow, Round, SummaryRow
-from services.assignment.domain.inputs import digest, dump, load
 from services.assignment.domain.model import Decision, Outcome, Plan, Snapshot
 
 DECISIONS_CHANNEL = "assignment_decisions"
@@ -60,9 +59,12 @@ _THESE = "unnest(CAST(:tickets AS bigint[])) AS w(ticket) JOIN tickets t ON t.ti
 class SqlDecisions:
     """Implements the port `Decisions`."""
 
-    def __init__(self, connection: AsyncConnection, account: AccountId, boards: Boards | None = None) -> None:
+    def __init__(
+        self, connection: AsyncConnection, account: AccountId, bases: Bases, boards: Boards | None
+    ) -> None:
         self._connection = connection
         self._account = account
+        self._inputs = SqlInputs(connection, account, bases)
         self._boards = boards
 
     async def _run(self, statement: str, **values: object) -> Any:
@@ -111,7 +113,7 @@ class SqlDecisions:
         kept = news(plan, {r.ticket: r.outcome for r in known})
         if not kept:
             return []
-        await self._decide(account, round_, kept, ids, await self._keep_inputs(snapshot, round_.as_of))
+        await self._decide(account, round_, kept, ids, await self._inputs.keep(snapshot, round_.as_of))
         given = list(zip(kept, ids, strict=False))
         await self._assign(round_, [(d, i) for d, i in given if d.outcome is Outcome.ASSIGNED])
         await self._offer(round_, [(d, i) for d, i in given if d.outcome is Outcome.OFFERED])
@@ -137,36 +139,14 @@ class SqlDecisions:
         )
         return kept
 
-    async def _keep_inputs(self, snapshot: Snapshot, at: datetime) -> str:
-        facts = dump(snapshot)
-        key = digest(facts)
-        await self._run(
-            "INSERT INTO inputs (account, digest, snapshot, at) VALUES (:account, :digest, :snapshot, :at) "
-            "ON CONFLICT (account, digest) DO UPDATE SET at = excluded.at",
-            at=at,
-            digest=key,
-            snapshot=zlib.compress(facts.encode()),
-        )
-        return key
-
     async def forget_inputs(self, before: datetime, limit: int) -> int:
-        done = await self._run(
-            "DELETE FROM inputs WHERE account = :account AND digest IN (SELECT digest FROM inputs "
-            "WHERE account = :account AND at < :before LIMIT :limit)",
-            before=before,
-            limit=limit,
-        )
-        return int(done.rowcount)
+        return await self._inputs.forget(before, limit)
 
     async def forget_changes(self) -> int:
         return await forget_changes(self._connection, self._account)
 
     async def inputs(self, digest: str) -> Snapshot | None:
-        found = await self._run(
-            "SELECT snapshot FROM inputs WHERE account = :account AND digest = :digest", digest=digest
-        )
-        row = found.one_or_none()
-        return load(zlib.decompress(row.snapshot).decode()) if row else None
+        return await self._inputs.load(digest)
 
     async def _decide(
         self, account: Account, round_: Round, kept: Sequence[Decision], ids: Sequence[str], inputs: str
@@ -267,6 +247,14 @@ class SqlDecisions:
             since=since,
         )
         return sorted((r.agent_id, r.queue, r.at) for r in rows)
+
+    async def live(self, ticket: int) -> str:
+        found = await self._run(
+            "SELECT id FROM assignments WHERE account = :account AND ticket = :ticket AND state = 'committed' "
+            "UNION ALL SELECT id FROM offers WHERE account = :account AND ticket = :ticket AND state = 'offered'",
+            ticket=ticket,
+        )
+        return found.scalars().first() or ""
 
     async def head(self) -> int:
         found = await self._run("SELECT max(sequence) FROM decisions WHERE account = :account")

@@ -16,6 +16,7 @@ from libs.kernel.ids import AccountId
 from services.assignment.adapters.sql.capacities import SqlCapacities
 from services.assignment.adapters.sql.decisions import SqlDecisions
 from services.assignment.adapters.sql.directory import SqlDirectory
+from services.assignment.adapters.sql.inputs import Bases
 from services.assignment.adapters.sql.offers import SqlOffers
 from services.assignment.adapters.sql.outbox import SqlOutbox
 from services.assignment.adapters.sql.preferences import SqlPreferences
@@ -47,6 +48,7 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._boards = Boards()
+        self._bases = Bases()
 
     def transaction(
         self, account: AccountId, *, dry: bool = False
@@ -60,7 +62,9 @@ class SqlStore:
                 SqlDirectory(connection, account),
                 SqlTickets(connection, account),
                 # What a dry transaction sees is nobody's: it neither reads the copies nor fills them.
-                SqlDecisions(connection, account, None if dry else self._boards),
+                SqlDecisions(
+                    connection, account, Bases() if dry else self._bases, None if dry else self._boards
+                ),
                 SqlOffers(connection, account),
                 SqlSkills(connection, account),
                 SqlSchedules(connection, account),
