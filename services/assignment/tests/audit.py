@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from services.assignment.app.rows import DecisionRow
 from services.assignment.app.write_outbox import AUDIT_FIELDS
 from services.assignment.domain.decide import decide
 from services.assignment.domain.eligibility import barred, kind_of, slots
-from services.assignment.domain.model import Agent, Model, Plan, Snapshot
+from services.assignment.domain.model import Model, Plan, Snapshot, Ticket
 from services.assignment.domain.rotation import TURN
 from services.assignment.tests.books import Books, books
 from services.assignment.tests.house import ACCOUNT, House
@@ -108,21 +108,24 @@ class Audit:
         stretch = self._stretches.setdefault(
             snapshot.queue.id, _Stretch(fixed=snapshot.queue.model is Model.ROUND_ROBIN)
         )
-        able = [
-            frozenset(a.id for a in snapshot.agents if _free(a, snapshot, ticket, len(snapshot.tickets)))
-            for ticket in range(len(snapshot.tickets))
-        ]
-        stretch.members = able[0] if stretch.members is None else stretch.members
-        stretch.fixed = stretch.fixed and set(able) == {stretch.members}
+        able = {frozenset(_able(snapshot, ticket)) for ticket in snapshot.tickets}
+        members = min(able, key=sorted)
+        if not members and len(able) == 1:
+            return  # nobody could take anything: there was no turn
+        stretch.members = members if stretch.members is None else stretch.members
+        # Whoever runs out of room in the middle of a round leaves the turns that come then.
+        wanted, agents = len(snapshot.tickets), {a.id: a for a in snapshot.agents}
+        rooms = [slots(agents[agent], snapshot.queue)[0] for agent in members]
+        lasting = all(room is None or room >= wanted for room in rooms)
+        stretch.fixed = stretch.fixed and lasting and able == {stretch.members}
 
 
-def _free(agent: Agent, snapshot: Snapshot, ticket: int, wanted: int) -> bool:
-    """Tell whether an agent shares in the turn of a ticket, whoever took the tickets before it."""
-    kind = kind_of(snapshot.tickets[ticket], snapshot.as_of)
-    room, _ = slots(agent, snapshot.queue)
-    return barred(agent, kind, snapshot.queue, snapshot.restrictions) is None and (
-        room is None or room >= wanted
-    )
+def _able(snapshot: Snapshot, ticket: Ticket) -> Iterable[int]:
+    """Return who may take a ticket, full or not."""
+    kind = kind_of(ticket, snapshot.as_of)
+    for agent in snapshot.agents:
+        if barred(agent, kind, snapshot.queue, snapshot.restrictions) is None:
+            yield agent.id
 
 
 def _recomputes(rows: Iterable[DecisionRow], plan: Plan) -> None:
@@ -173,14 +176,18 @@ def _counted(snapshot: Snapshot, kept: Books, earlier: set[str], untouched: froz
         assert agent.assigned_12h_queue >= sum(g.queue == snapshot.queue.id for g in mine)
 
 
-def once_each(zendesk: LocalZendesk) -> None:
-    """No decision was written to Zendesk twice, by Zendesk's own account of what was changed."""
+def once_each(zendesk: LocalZendesk) -> list[str]:
+    """No decision was written to Zendesk twice or over somebody else's, by Zendesk's own account of what was changed.
+
+    Returns:
+        the decisions that were written.
+    """
     title = AUDIT_FIELDS["decision"]
     field_id = next((f["id"] for f in zendesk.fields["ticket_fields"] if f["title"] == title), None)
-    written: Mapping[object, int] = Counter(
-        one["value"]
-        for change in zendesk.updates
-        for one in change.get("custom_fields", [])
-        if one["id"] == field_id
-    )
+    written = Counter[str]()
+    for change in zendesk.updates:
+        for decision in [f["value"] for f in change.get("custom_fields", []) if f["id"] == field_id]:
+            written[decision] += 1
+            assert change["before"] is None, f"{decision} took the ticket from agent {change['before']}"
     assert not [i for i, times in written.items() if times > 1], f"written twice: {written}"
+    return [*written]

@@ -16,10 +16,10 @@ from libs.kernel.clock import ManualClock
 from libs.kernel.errors import DependencyUnavailableError, NotFoundError, PermissionDeniedError
 from libs.kernel.ids import CountingIds
 from libs.zendesk.errors import ZendeskError
-from services.assignment.app.options import QueueOptions
+from services.assignment.app.options import AccountOptions, QueueOptions
 from services.assignment.app.ports import Store
 from services.assignment.domain.errors import OfferEndedError, WebhookSignatureError
-from services.assignment.tests.audit import Audit
+from services.assignment.tests.audit import Audit, once_each
 from services.assignment.tests.books import books
 from services.assignment.tests.house import ACCOUNT, BILLING, HOOK, SUPPORT, House, sign
 from services.assignment.tests.mortal import KilledError, Life, MortalStore, MortalZendesk
@@ -27,6 +27,15 @@ from services.assignment.tests.zendesk import SECRET, LocalZendesk
 
 AGENTS, GROUPS, VIEW = (1, 2, 3, 4), (SUPPORT, BILLING), 70
 ROUTABLE = ("new", "open")
+HABITS = {
+    "plain": AccountOptions(),
+    "same agent": AccountOptions(same_agent_hours=24, same_agent_tag="same_agent"),
+    "shares": AccountOptions(group_shares=((SUPPORT, 1), (BILLING, 1))),
+    "out of office": AccountOptions(ooo_statuses=("away",), ooo_release=True, ooo_advanced=True),
+    "returned": AccountOptions(returned="offline"),
+    "capacity": AccountOptions(capacity_units=2),
+}
+"""What an account may use beyond queues, by name."""
 Told = tuple[bytes, str, str]
 """Body, timestamp and invocation of a webhook."""
 
@@ -63,9 +72,14 @@ class Helpdesk:
             reach=MortalZendesk(self.zendesk, life),
         )
 
-    async def open(self, model: str, batch: int | None, daily: int | None, offer: int | None) -> None:
+    async def open(
+        self, model: str, batch: int | None, daily: int | None, offer: int | None, habits: str = "plain"
+    ) -> None:
         """Sync, make a queue of a view before the queue of everything, and let two agents begin to work."""
         await self.houses[0].open(1, 2)
+        await self.houses[0].queues.change_settings(
+            ACCOUNT, "", lambda row: replace(row, options=HABITS[habits]), validate_only=False
+        )
         await self.houses[0].queue(
             "view",
             source=VIEW,
@@ -107,7 +121,7 @@ class Helpdesk:
     async def arrive(self, group: int | None, priority: str | None, viewed: bool) -> None:
         """A customer writes."""
         number = max([0, *self.zendesk.tickets, *self.zendesk.deleted]) + 1
-        self.zendesk.ticket(number, group_id=group, priority=priority)
+        self.zendesk.ticket(number, group_id=group, priority=priority, requester_id=900 + number % 3)
         if viewed:
             self.viewed.add(number)
 
@@ -271,6 +285,11 @@ class Helpdesk:
     async def settled(self) -> None:
         """Check what must hold once nothing happens any more."""
         kept, tickets = await books(self.store), self.zendesk.tickets
+        # A ticket that is deleted does not say any more what was written to it.
+        rows = [d for d in await self.houses[0].decisions() if d.ticket not in self.zendesk.deleted]
+        known, written = {d.id for d in rows}, set(once_each(self.zendesk))
+        confirmed = {d.id for d in rows if d.write == "confirmed"}
+        assert confirmed == written & known, "what we say was written is not what was"
         for given in kept.live:
             shown = tickets.get(given.ticket, {}).get("assignee_id")
             assert shown == given.agent, f"ticket {given.ticket} is {shown}'s in Zendesk, not {given.agent}'s"
@@ -286,9 +305,12 @@ class Helpdesk:
         house, kept = self.houses[0], await books(self.store)
         async with self.store.transaction(ACCOUNT) as tx:
             row, queues = await tx.directory.agent(agent), await tx.directory.queues()
+            account = await tx.directory.account()
         assert row is not None
+        assert account is not None
         held = [t for t in self.zendesk.tickets.values() if t["assignee_id"] == agent]
-        room = sum(t["status"] in ROUTABLE for t in held) < (row.inbox_limit or len(held) + 1)
+        most = min(row.inbox_limit or len(held) + 1, account.options.capacity_units or len(held) + 1)
+        room = sum(t["status"] in ROUTABLE for t in held) < most
         queue = next(
             q for q in queues if q.state == "active" and (not q.source or ticket["id"] in self.viewed)
         )

@@ -53,6 +53,27 @@ class TicketsConformance:
         row = await kept_ticket(store, account, 1)
         assert (row.facts.assignee_id, row.routing, row.facts.priority) == (1, "assigned", "high")
 
+    @pytest.mark.parametrize("kind", ["assign", "release"])
+    async def test_what_was_said_while_our_change_was_on_its_way_is_news_once_it_ended(
+        self, store: Store, account: AccountId, kind: str
+    ) -> None:
+        await seed(store, account, 1, agents=(1,))
+        taken_away = facts(1, updated_at=later(5), status="pending")
+        async with store.transaction(account) as tx:
+            await round_(tx)
+            if kind == "release":
+                for write in await tx.outbox.take(10, 60):
+                    assert await tx.outbox.finish(write, "confirmed")
+                await tx.tickets.store([facts(1, updated_at=later(1), status="open", assignee_id=1)])
+                await tx.outbox.release_tickets(1, ["rel-1"], later(2))
+            await tx.tickets.store([taken_away])
+            (write,) = await tx.outbox.take(10, 60)
+            await tx.decisions.lock()
+            assert await tx.outbox.finish(write, "confirmed" if kind == "assign" else "conflict")
+            await tx.tickets.store([taken_away])
+        row = await kept_ticket(store, account, 1)
+        assert (row.facts.assignee_id, row.routing, row.facts.updated_at) == (None, "not_routable", later(5))
+
     async def test_an_assignment_ends_when_the_ticket_is_nobody_s_or_somebody_else_s(
         self, store: Store, account: AccountId
     ) -> None:

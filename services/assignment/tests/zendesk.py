@@ -389,6 +389,7 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
             raise RefusalError(422, "RecordInvalid")
         if ticket["status"] == "closed" or ticket.get("locked"):
             raise RefusalError(422, "RecordInvalid")
+        self.updates.append({**change, "before": ticket["assignee_id"]})
         values = {f["id"]: f["value"] for f in ticket["custom_fields"]}
         values |= {f["id"]: f["value"] for f in change.get("custom_fields", [])}
         ticket |= {
@@ -402,7 +403,6 @@ class LocalZendesk(httpx2.AsyncBaseTransport):
         if "comment" in change:
             self.comments.setdefault(ticket_id, []).append(change["comment"])
         self.writes.append((ticket_id, assignee or 0))
-        self.updates.append(change)
         return ticket
 
     def _export(self, query: dict[str, str]) -> Json:

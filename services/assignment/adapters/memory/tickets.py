@@ -55,7 +55,9 @@ class MemoryTickets:
             facts = replace(facts, requester_id=None)
         if self._tables.pending(facts.id):
             known = _returned(known, facts)
-            facts = replace(facts, assignee_id=before.assignee_id)
+            # Whose it is said to be meanwhile is news again once our change has ended.
+            at = facts.updated_at if facts.assignee_id == before.assignee_id else before.updated_at
+            facts = replace(facts, assignee_id=before.assignee_id, updated_at=at)
             return replace(known, row=replace(known.row, facts=facts))
         if known.row.routing == "offered" and free:
             return replace(known, row=replace(known.row, facts=facts))

@@ -49,7 +49,10 @@ ON CONFLICT (account, ticket) DO UPDATE SET
     returned_at = CASE WHEN excluded.assignee_id = t.assignee_id AND excluded.status IN {ROUTABLE}
         THEN CASE WHEN t.status IN {ROUTABLE} THEN t.returned_at ELSE excluded.updated_at END END,
     dedicated = CASE WHEN excluded.assignee_id IS NULL THEN t.dedicated END,
-    updated_at = excluded.updated_at, outcome = coalesce(nullif(t.outcome, '{PARKED}'), ''),
+    -- Whose it is said to be while our change is on its way is news again once that has ended.
+    updated_at = CASE WHEN EXISTS (SELECT 1 FROM pending) AND excluded.assignee_id IS DISTINCT FROM t.assignee_id
+        THEN t.updated_at ELSE excluded.updated_at END,
+    outcome = coalesce(nullif(t.outcome, '{PARKED}'), ''),
     assignee_id = CASE WHEN EXISTS (SELECT 1 FROM pending) THEN t.assignee_id ELSE excluded.assignee_id END,
     routing = CASE
         WHEN EXISTS (SELECT 1 FROM pending) THEN t.routing

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from libs.db.engine import Database
 from libs.testing.postgres import FreshDatabase
 from services.assignment.adapters.sql.store import SqlStore
-from services.assignment.tests.helpdesk import AGENTS, GROUPS, Helpdesk
+from services.assignment.tests.helpdesk import AGENTS, GROUPS, HABITS, Helpdesk
 
 pytestmark = pytest.mark.integration
 AGENT, TICKET, LIMIT = st.sampled_from(AGENTS), st.integers(0, 9), st.none() | st.integers(1, 3)
@@ -72,7 +72,9 @@ class Day(RuleBasedStateMachine):
 
     async def end_leases(self) -> None:
         async with self.database.transaction() as connection:
-            await connection.execute(text("UPDATE outbox SET lease_until = lease_until - interval '61 s'"))
+            for table in ("outbox", "preferring"):
+                ended = f"UPDATE {table} SET lease_until = lease_until - interval '61 s'"
+                await connection.execute(text(ended))
 
     def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async def told() -> None:
@@ -84,10 +86,16 @@ class Day(RuleBasedStateMachine):
 
         self.runner.run(told())
 
-    @initialize(batch=LIMIT, daily=LIMIT, offer=st.sampled_from([None, 60]), fresh=st.integers(1, 4))
-    def open(self, batch: int | None, daily: int | None, offer: int | None, fresh: int) -> None:
+    @initialize(
+        batch=LIMIT,
+        daily=LIMIT,
+        offer=st.sampled_from([None, 60]),
+        habits=st.sampled_from(sorted(HABITS)),
+        fresh=st.integers(1, 4),
+    )
+    def open(self, batch: int | None, daily: int | None, offer: int | None, habits: str, fresh: int) -> None:
         async def opened() -> None:
-            await self.desk.open("round_robin", batch, daily, offer)
+            await self.desk.open("round_robin", batch, daily, offer, habits)
             for _ in range(fresh):
                 await self.desk.arrive(GROUPS[0], None, viewed=True)
 

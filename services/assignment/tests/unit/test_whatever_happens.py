@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from services.assignment.adapters.memory.store import MemoryStore
-from services.assignment.tests.helpdesk import AGENTS, GROUPS, Helpdesk
+from services.assignment.tests.helpdesk import AGENTS, GROUPS, HABITS, Helpdesk
 
 AGENT, TICKET, LIMIT = st.sampled_from(AGENTS), st.integers(0, 9), st.none() | st.integers(1, 3)
 ROUTES = st.sampled_from(
@@ -45,10 +45,16 @@ class Day(RuleBasedStateMachine):
         model=st.sampled_from(["round_robin", "round_robin", "least_active", "longest_idle"]),
         batch=LIMIT,
         daily=LIMIT,
-        offer=st.sampled_from([None, None, 60]),
+        offer=st.sampled_from([None, 60]),
+        habits=st.sampled_from(sorted(HABITS)),
+        fresh=st.integers(0, 4),
     )
-    def open(self, model: str, batch: int | None, daily: int | None, offer: int | None) -> None:
-        self.run(self.desk.open(model, batch, daily, offer))
+    def open(
+        self, model: str, batch: int | None, daily: int | None, offer: int | None, habits: str, fresh: int
+    ) -> None:
+        self.run(self.desk.open(model, batch, daily, offer, habits))
+        for _ in range(fresh):
+            self.run(self.desk.arrive(GROUPS[0], None, viewed=True))
 
     @rule(
         group=st.none() | st.sampled_from(GROUPS),
@@ -68,6 +74,11 @@ class Day(RuleBasedStateMachine):
 
     @rule()
     def minute(self) -> None:
+        self.run(self.desk.minute(0))
+
+    @rule(seconds=st.sampled_from([30, 61]))
+    def a_minute_later(self, seconds: int) -> None:
+        self.run(self.desk.pass_time(seconds))
         self.run(self.desk.minute(0))
 
     @rule()
@@ -144,6 +155,11 @@ class Day(RuleBasedStateMachine):
     def trouble(self, route: str, times: int, status: int, lost: bool) -> None:
         self.run(self.desk.trouble(route, times, status, lost))
 
+    @rule(times=st.integers(1, 3), status=st.sampled_from([0, 0, 409, 503]))
+    def minute_of_lost_writes(self, times: int, status: int) -> None:
+        self.run(self.desk.trouble(r"PUT tickets/.*", times, status, lost=True))
+        self.a_minute_later(61)
+
     @rule(
         work=st.sampled_from(["minute", "write", "webhook", "pull", "expire", "release"]),
         steps=st.integers(0, 30),
@@ -181,7 +197,7 @@ def test_every_promise_is_kept() -> None:
     run_state_machine_as_test(
         Day,
         settings=settings(
-            max_examples=100,
+            max_examples=150,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,
