@@ -12,6 +12,7 @@ from services.assignment.app.options import QueueOptions
 from services.assignment.app.ports import Store
 from services.assignment.app.rows import Account, Round
 from services.assignment.domain.decide import decide
+from services.assignment.domain.model import Snapshot
 from services.assignment.domain.rotation import TURN
 from services.assignment.tests.store_conformance import T0, Q, facts, kept_ticket, later, round_, seed
 
@@ -105,6 +106,34 @@ class DecisionsConformance:
             await tx.tickets.store([facts(3)])
             await round_(tx, later(1), offering)
             assert await tx.decisions.live(3) == (await tx.decisions.page(0, 9, 3))[0].id
+
+    async def test_what_each_of_many_rounds_looked_at_is_kept_as_it_was(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, *range(1, 9), agents=tuple(range(1, 41)))
+        seen: list[tuple[str, Snapshot]] = []
+        for n in range(8):
+            async with store.transaction(account) as tx:
+                await tx.decisions.lock()
+                row = await tx.directory.account()
+                assert row is not None
+                snapshot = await tx.decisions.snapshot(row, Q, later(n), None, ticket=n + 1)
+                plan, round_of = decide(snapshot), Round(Q, "queue", f"round-{n}", later(n))
+                assert await tx.decisions.keep(row, round_of, snapshot, plan, [f"dec-{n}"])
+                if n == 3:
+                    await tx.directory.put_limits(7, 9, None)
+                kept = await tx.decisions.one(f"dec-{n}")
+                assert kept is not None
+                seen.append((kept.inputs, snapshot))
+        async with store.transaction(account) as tx:
+            for digest, snapshot in seen:
+                assert await tx.decisions.inputs(digest) == snapshot
+            await tx.decisions.forget_inputs(later(7), 100)
+            assert await tx.decisions.inputs(seen[7][0]) == seen[7][1]
+            assert await tx.decisions.inputs(seen[5][0]) is None
+            while await tx.decisions.forget_inputs(later(8), 2):
+                pass
+            assert [await tx.decisions.inputs(digest) for digest, _ in seen] == [None] * 8
 
     async def test_a_ticket_cannot_have_two_live_assignments(self, store: Store, account: AccountId) -> None:
         await seed(store, account, 1)
