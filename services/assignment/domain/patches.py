@@ -114,20 +114,18 @@ def difference(base: Base, agents: Iterable[Agent]) -> Difference:
     changed = [agent for agent in now.values() if before.get(agent.id) != _BESIDES_CREDIT(agent)]
     gone = base.agents.keys() - now.keys()
     others = gone.union(agent.id for agent in changed)
-    grew = [
-        (kind, now[one.id].credit - one.credit, one.id)
-        for kind, one in zip(base.kinds, base.agents.values(), strict=True)
-        if one.id not in others
-    ]
-    counts = Counter((kind, by) for kind, by, _ in grew)
-    grown = _most(Counter(by for _, by, _ in grew))
-    of_kinds: dict[int, Counter[int]] = {}
-    for (kind, by), number in counts.items():
-        of_kinds.setdefault(kind, Counter())[by] = number
+    # Plain numbers in step with the base's agents: containers by the thousand would keep the collector busy.
+    grew = [None if i in others else now[i].credit - one.credit for i, one in base.agents.items()]
+    total, of_kinds = Counter[int](), dict[int, Counter[int]]()
+    for (kind, by), number in Counter(zip(base.kinds, grew, strict=True)).items():
+        if by is not None:
+            total[by] += number
+            of_kinds.setdefault(kind, Counter())[by] = number
+    grown = _most(total)
     kinds = {kind: by for kind, many in sorted(of_kinds.items()) if (by := _most(many)) != grown}
     apart: dict[int, list[AgentId]] = {}
-    for kind, by, agent_id in grew:
-        if by != kinds.get(kind, grown):
+    for kind, by, agent_id in zip(base.kinds, grew, base.agents, strict=True):
+        if by is not None and by != kinds.get(kind, grown):
             apart.setdefault(by, []).append(agent_id)
     return Difference(
         sorted(changed, key=_by_id), sorted(gone), grown, list(kinds.items()), sorted(apart.items())
