@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from libs.kernel.clock import Clock
 from libs.kernel.errors import NotFoundError
 from libs.kernel.ids import AccountId, IdSource
 from services.assignment.app.ports import Store, Transaction
+from services.assignment.app.pulling import asked
 from services.assignment.app.route import Route
-from services.assignment.app.rows import DecisionRow, TicketRow
+from services.assignment.app.rows import DecisionRow, QueueRow, TicketRow
 from services.assignment.app.write_outbox import WriteOutbox
 
 _METHOD = "AssignNext"
@@ -34,6 +37,8 @@ class AssignNext:
     ) -> tuple[TicketRow | None, DecisionRow | None]:
         """Assign the best waiting ticket to the agent; nothing when there is none for him now.
 
+        Who has a Playlist Rule ID gets one of the queues that read this view; who has none, of any queue.
+
         Args:
             request_id: the same one again gives the same ticket, never a second one; empty = not repeatable.
 
@@ -42,6 +47,7 @@ class AssignNext:
 
         Raises:
             NotFoundError: the user is no agent of this account.
+            NoQueueForRuleError: no active queue reads the view that is his rule.
             RequestIdReusedError: the request id came from another agent before.
         """
         body = str(agent).encode()
@@ -64,18 +70,19 @@ class AssignNext:
         return ticket, decision
 
     async def _pull(self, tx: Transaction, agent: int, request_id: str) -> str:
-        if await tx.directory.agent(agent) is None:
+        row = await tx.directory.agent(agent)
+        if row is None:
             raise NotFoundError("the user is no agent of this account", metadata={"name": f"agents/{agent}"})
-        decision_id = await self._best(tx, agent, request_id)
+        queues = asked(await tx.directory.queues(), row.rule)
+        decision_id = await self._best(tx, queues, agent, request_id)
         if not decision_id and await tx.offers.unskip(agent):
-            return await self._best(tx, agent, request_id)  # he skipped everything: from the top again
+            # He skipped everything: from the top again.
+            return await self._best(tx, queues, agent, request_id)
         return decision_id
 
-    async def _best(self, tx: Transaction, agent: int, request_id: str) -> str:
+    async def _best(self, tx: Transaction, queues: Sequence[QueueRow], agent: int, request_id: str) -> str:
         now, command = self._clock.now(), f"pull/{request_id or self._ids.new('pul')}"
-        for queue in await tx.directory.queues():
-            if queue.state != "active":
-                continue
+        for queue in queues:
             routed = await self._route.within(tx, queue, command, now, mechanism="pull", only=agent, most=1)
             decision_id = next((i for i, d in routed.news if d.agent == agent), "")
             if decision_id:

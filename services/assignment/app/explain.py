@@ -10,7 +10,7 @@ from libs.crypto.chain import GENESIS, chain_hash
 from libs.kernel.clock import Clock
 from libs.kernel.errors import NotFoundError
 from libs.kernel.ids import AccountId
-from services.assignment.app import freeing, overflow, schedules, stickiness
+from services.assignment.app import freeing, overflow, pulling, schedules, stickiness
 from services.assignment.app.chained import chained
 from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.rounds import rules
@@ -36,6 +36,8 @@ class Why:
 
     Attributes:
         instead: all there is to say, where it is not the decision that tells why it waits.
+        first: what comes before everything else.
+        asked: what would be decided if an agent asked for a ticket, where a queue gives to who asks alone.
     """
 
     decision: Decision
@@ -44,23 +46,23 @@ class Why:
     snapshot: Snapshot
     notes: Sequence[str] = ()
     instead: Sequence[str] = ()
+    first: str = ""
+    asked: Decision | None = None
 
     @property
     def free_eligible_agent(self) -> bool:
         """Whether somebody could take the ticket now."""
-        return self.decision.outcome in GIVEN
+        return (self.asked or self.decision).outcome in GIVEN
 
     @property
     def sentences(self) -> list[str]:
         """Why it waits and what would free it."""
         if self.instead:
             return list(self.instead)
-        found = [
-            *sentences(self.decision, self.snapshot),
-            *self.notes,
-            *about_skills(self.decision, self.snapshot),
-        ]
-        return found + place(self.decision, self.snapshot)
+        shown = self.asked or self.decision
+        why = [] if self.asked and self.free_eligible_agent else sentences(shown, self.snapshot)
+        found = [*why, *self.notes, *about_skills(shown, self.snapshot)]
+        return [self.first] * bool(self.first) + found + place(self.decision, self.snapshot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +175,17 @@ class Explain:
                 return await self._beyond(tx, kept, queue, ticket, now, missing)
             if found is None:  # taken this very moment
                 raise missing
-            notes = await schedules.notes(tx, queue, found, now)
-            notes += await stickiness.notes(tx, queue, found, now)
+            first, asked = "", None
+            if found.outcome is Outcome.QUEUE_PULL_ONLY:
+                first, snapshot = pulling.said(queue), pulling.as_asked(snapshot)
+                asked = next(d for d in decide(snapshot).decisions if d.ticket == ticket)
+            shown = asked or found
+            notes = await schedules.notes(tx, queue, shown, now)
+            if asked is None:  # who asks for a ticket gets the next one, whoever had it before
+                notes += await stickiness.notes(tx, queue, found, now)
             notes += overflow.notes(queue, found, snapshot, await tx.directory.queues())
-            notes += await freeing.notes(tx, found, snapshot, now)
-            return Why(found, queue.id, queue.model, snapshot, notes)
+            notes += await freeing.notes(tx, shown, snapshot, now)
+            return Why(found, queue.id, queue.model, snapshot, notes, first=first, asked=asked)
 
     async def _beyond(
         self,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from libs.kernel.clock import Clock
 from libs.kernel.errors import EtagMismatchError, FieldViolation, InvalidRequestError, NotFoundError
 from libs.kernel.ids import AccountId
+from services.assignment.app import pulling
 from services.assignment.app.overflow import require_sound
 from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.rows import Account, DedicatedRow, QueueRow
@@ -40,13 +41,14 @@ class ManageQueues:
         Raises:
             NotSyncedError: the account is unknown.
             InvalidRequestError: it goes by skills, which the account does not use, by a schedule that nobody can
-                go by, its overflow leads nowhere, it names an unknown agent, or a status that does not exist.
+                go by, its overflow leads nowhere, it offers tickets and waits to be asked for them, it names an unknown agent, or a status that does not exist.
             RequestIdReusedError: the request id came with another body before.
         """
         async with self._store.transaction(account) as tx:
             await tx.decisions.lock()
             kept = await self._account(tx)
             _require_skills(kept, queue)
+            pulling.require_sound(queue)
             require_status(kept.options, queue.options.missed_status, "queue.missed_status")
             answered = await tx.requests.find(account, request_id, _CREATE, body)
             if answered is not None:
@@ -82,6 +84,7 @@ class ManageQueues:
             changed = replace(change(known), version=known.version + 1, updated_at=self._clock.now())
             kept = await self._account(tx)
             _require_skills(kept, changed)
+            pulling.require_sound(changed)
             if changed.options.missed_status != known.options.missed_status:
                 require_status(kept.options, changed.options.missed_status, "queue.missed_status")
             await _require_agents(tx, changed, known)

@@ -29,6 +29,7 @@ class QueueOptions:
         rate_limit: most tickets of this queue per agent in a time, e.g. `3 in 30m` (`domain.limits`); empty = no limit.
         overflow_groups: whose agents help a ticket that waited `overflow_seconds`.
         overflow_queue: whose tickets those become that waited so long; empty = none.
+        pull_only: whether its tickets go to agents who ask for the next one alone, and no round pushes them.
         schedule: outside whose hours the queue rests; None = it never does.
         sticky_seconds: how long who had a ticket last comes first when it is back; None = he does not.
         weights: turns of each agent beside the others', in order of the agents; the weighted model's alone.
@@ -48,6 +49,7 @@ class QueueOptions:
     overflow_queue: str = ""
     overflow_seconds: int | None = None
     sticky_seconds: int | None = None
+    pull_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

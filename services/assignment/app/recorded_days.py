@@ -18,7 +18,16 @@ from services.assignment.app.ports import Store
 from services.assignment.app.rounds import DAILY_WINDOW
 from services.assignment.app.rows import DecisionRow
 from services.assignment.domain.history import Arrival, Change, Given, History, Hours, Update
-from services.assignment.domain.model import Agent, AgentId, Queue, Restrictions, Snapshot, Ticket, TicketId
+from services.assignment.domain.model import (
+    Agent,
+    AgentId,
+    Outcome,
+    Queue,
+    Restrictions,
+    Snapshot,
+    Ticket,
+    TicketId,
+)
 
 MOST_DECISIONS = 100_000
 _PAGE = 1000
@@ -34,12 +43,15 @@ class RecordedDays:
     Attributes:
         queues: as they last were, by id.
         without_inputs: decisions whose snapshot is not kept any more; the days are not known whole then.
+        pulled: tickets that are left out, for they waited until an agent asked, which nobody does in a replay. Who has
+            them is as busy as he was.
     """
 
     history: History
     queues: dict[str, Queue]
     restrictions: Restrictions
     without_inputs: int = 0
+    pulled: int = 0
 
 
 class ReadRecordedDays:
@@ -56,7 +68,8 @@ class ReadRecordedDays:
             InvalidRequestError: more was decided than fits into one replay.
         """
         rows = await self._rows(account, start, end)
-        reader = _Reader(start, end, rows)
+        pulled = await self._pulled(account, rows)
+        reader = _Reader(start, end, rows, pulled)
         missing, digests = 0, dict.fromkeys(r.inputs for r in rows)
         for digest in digests:
             async with self._store.transaction(account) as tx:
@@ -67,12 +80,29 @@ class ReadRecordedDays:
                 reader.read(next(r for r in rows if r.inputs == digest), snapshot)
         if not reader.arrivals:
             name = f"accounts/{account}/decisions"
-            raise NotFoundError(
-                "no decisions of these days are kept with their inputs", metadata={"name": name}
+            why = (
+                "every ticket of these days was for agents to ask for: there is nothing to replay"
+                if pulled and not missing
+                else "no decisions of these days are kept with their inputs"
             )
+            raise NotFoundError(why, metadata={"name": name})
         works, requesters = await self._outcomes(account, reader)
         return RecordedDays(
-            reader.history(works, requesters), reader.queues, reader.restrictions, without_inputs=missing
+            reader.history(works, requesters),
+            reader.queues,
+            reader.restrictions,
+            without_inputs=missing,
+            pulled=len(pulled),
+        )
+
+    async def _pulled(self, account: AccountId, rows: list[DecisionRow]) -> frozenset[TicketId]:
+        """Return the tickets that waited until somebody asked, or were taken at once by somebody who did."""
+        async with self._store.transaction(account) as tx:
+            only = {q.id for q in await tx.directory.queues() if q.options.pull_only}
+        return frozenset(
+            r.ticket
+            for r in rows
+            if r.outcome == Outcome.QUEUE_PULL_ONLY.value or (r.mechanism == "pull" and r.queue in only)
         )
 
     async def _rows(self, account: AccountId, start: datetime, end: datetime) -> list[DecisionRow]:
@@ -124,6 +154,7 @@ class _Reader:
     start: datetime
     end: datetime
     rows: list[DecisionRow]
+    pulled: frozenset[TicketId] = frozenset()
     recorded: dict[TicketId, Given] = field(default_factory=dict)
     arrivals: dict[TicketId, tuple[datetime, Ticket, str]] = field(default_factory=dict)
     queues: dict[str, Queue] = field(default_factory=dict)
@@ -140,13 +171,15 @@ class _Reader:
 
     def __post_init__(self) -> None:
         for row in self.rows:
+            if row.ticket in self.pulled:
+                continue
             if row.outcome in _GIVEN and row.agent_id is not None and row.write not in _CAME_TO_NOTHING:
                 self.recorded[row.ticket] = Given(row.as_of, row.agent_id)
                 self._sequences[row.ticket] = row.sequence
 
     def read(self, row: DecisionRow, snapshot: Snapshot) -> None:
         """Take what one round looked at."""
-        self.queues[row.queue] = replace(snapshot.queue, offer_seconds=None, closed=False)
+        self.queues[row.queue] = replace(snapshot.queue, offer_seconds=None, closed=False, pull_only=False)
         closed, before = snapshot.queue.closed, self._closed.get(row.queue)
         if closed is not bool(before):
             at = (
@@ -161,6 +194,8 @@ class _Reader:
         for agent in snapshot.agents:
             turns.setdefault(agent.id, agent.credit)
         for ticket in snapshot.tickets:
+            if ticket.id in self.pulled:
+                continue
             since = ticket.entered_at or ticket.created_at
             at = max(self.start, min(since, row.as_of))
             self.arrivals.setdefault(ticket.id, (at, ticket, row.queue))

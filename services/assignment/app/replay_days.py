@@ -41,12 +41,25 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What came of it, beside what was decided then."""
+    """What came of it, beside what was decided then.
+
+    Attributes:
+        pulled: tickets left out, for they waited until an agent asked.
+    """
 
     steps: list[Step]
     queues: Mapping[str, Queue]
     replayed: Played
     recorded: Played
+    pulled: int = 0
+
+    @property
+    def left_out(self) -> list[str]:
+        """What was not replayed, in sentences."""
+        if not self.pulled:
+            return []
+        count = "1 ticket that" if self.pulled == 1 else f"{self.pulled} tickets that"
+        return [f"{count} waited until an agent asked for the next one: nobody asks in a replay"]
 
     @property
     def differences(self) -> list[tuple[TicketId, Given | None, Given | None]]:
@@ -91,8 +104,8 @@ class ReplayDays:
 
 
 def based_on(row: QueueRow) -> Queue:
-    """Return changed rules as a replay sees them: nobody is asked, an offer is taken."""
-    return replace(rules(row), offer_seconds=None)
+    """Return changed rules as a replay sees them: nobody is asked and nobody asks, an offer is taken."""
+    return replace(rules(row), offer_seconds=None, pull_only=False)
 
 
 def _play(days: RecordedDays, changed: Changed) -> Replayed:
@@ -102,7 +115,7 @@ def _play(days: RecordedDays, changed: Changed) -> Replayed:
     played = Replay(history, Rules(list(queues.values()), days.restrictions))
     steps = list(played.play())
     replayed = count(played, {s.ticket: s.given for s in steps}, "replayed", _CURVE)
-    return Replayed(steps, queues, replayed, _as_it_was(history))
+    return Replayed(steps, queues, replayed, _as_it_was(history), days.pulled)
 
 
 def _as_it_was(history: History) -> Played:

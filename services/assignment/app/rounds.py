@@ -32,6 +32,7 @@ def rules(queue: QueueRow, *, pull: bool = False) -> Queue:
         scheduled=queue.kind == "scheduled",
         # Who pulls a ticket has said that he takes it.
         offer_seconds=None if pull else queue.options.offer_seconds,
+        pull_only=queue.options.pull_only and not pull,
         ageing_seconds=queue.options.ageing_seconds,
         weights=queue.options.weights,
         work=queue.options.work_units,

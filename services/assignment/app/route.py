@@ -10,6 +10,7 @@ from libs.kernel.ids import AccountId, IdSource
 from libs.telemetry.logs import get_logger
 from services.assignment.app import capacity, overflow, rate_limits, schedules, stickiness
 from services.assignment.app.ports import Store, Transaction
+from services.assignment.app.pulling import as_asked
 from services.assignment.app.restricted import Restricted
 from services.assignment.app.rows import Account, QueueRow, Round
 from services.assignment.domain.decide import decide, tally
@@ -146,7 +147,7 @@ class Route:
             considered, plan = len(snapshot.tickets), decide(snapshot)
             if ticket is not None and not plan.assigned:
                 return Routed(considered, [])
-            if only is None and await self._asked_again(tx, plan, as_of):
+            if only is None and await self._asked_again(tx, snapshot, plan, as_of):
                 continue
             if most is not None and (only is not None or len(plan.assigned) > most):
                 first = {d.ticket for d in plan.assigned[:most]}
@@ -158,8 +159,10 @@ class Route:
         raise ConcurrentChangeError("the tickets of the queue change too fast")
 
     @staticmethod
-    async def _asked_again(tx: Transaction, plan: Plan, as_of: datetime) -> bool:
+    async def _asked_again(tx: Transaction, snapshot: Snapshot, plan: Plan, as_of: datetime) -> bool:
         """Lift the declines of tickets that everybody declined, after a while (facts: decision 15)."""
+        if snapshot.queue.pull_only and any(t.declined for t in snapshot.tickets):
+            plan = decide(as_asked(snapshot))  # who declined may ask again, as he would be asked
         stuck = [
             d.ticket
             for d in plan.decisions

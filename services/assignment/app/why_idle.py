@@ -10,7 +10,7 @@ from datetime import datetime
 from libs.kernel.clock import Clock
 from libs.kernel.errors import NotFoundError
 from libs.kernel.ids import AccountId
-from services.assignment.app import freeing
+from services.assignment.app import freeing, pulling
 from services.assignment.app.ports import Store, Transaction
 from services.assignment.app.route import Route
 from services.assignment.app.rows import Account, QueueRow
@@ -106,7 +106,8 @@ class WhyIdle:
                 raise NotFoundError("no such agent", metadata={"name": name})
             now = self._clock.now()
             queues = [q for q in await tx.directory.queues() if q.state == "active"]
-            found = [await self._standing(tx, kept, q, agent, now) for q in queues[skip : skip + limit]]
+            shown = queues[skip : skip + limit]
+            found = [await self._standing(tx, kept, q, agent, now, row.rule) for q in shown]
         seen = {one.code for one in found} | ({Code.AGENT_INACTIVE.value} if not row.active else set())
         general = [about_agent(code) for code in EVERYWHERE if code.value in seen]
         if not queues:
@@ -114,7 +115,13 @@ class WhyIdle:
         return Idle(now, general, found, more=len(queues) > skip + limit)
 
     async def _standing(
-        self, tx: Transaction, kept: Account, queue: QueueRow, agent: int, now: datetime
+        self,
+        tx: Transaction,
+        kept: Account,
+        queue: QueueRow,
+        agent: int,
+        now: datetime,
+        rule: int | None,
     ) -> Standing:
         bounded = replace(queue, scan_limit=min(queue.scan_limit or MOST_TICKETS, MOST_TICKETS))
         group = queue.source if queue.kind == "trigger" and queue.source else None
@@ -129,17 +136,22 @@ class WhyIdle:
         if him is None:
             code = Code.AGENT_INACTIVE.value
             return Standing(queue, code, [about_agent(Code.AGENT_INACTIVE)], 0 if empty else len(tickets))
+        asks = snapshot.queue.pull_only
+        if asks:  # who asks competes with nobody
+            snapshot = _alone(pulling.as_asked(snapshot), him)
         codes: dict[Code, list[Decision]] = {}
         for decision in decide(_alone(snapshot, him) if empty else snapshot).decisions:
             codes.setdefault(decision.codes[agent], []).append(decision)
         closest = max(codes, key=_CLOSENESS.__getitem__)
         concerned = [tickets[d.ticket] for d in codes[closest]]
         free_at = await self._free_at(tx, him, closest, snapshot, concerned, now)
-        said = [about_agent(closest)]
+        said = [pulling.NEXT_WHEN_ASKED if asks and closest is Code.CHOSEN else about_agent(closest)]
         if free_at is not None:
             said.append(f"free from {free_at:%Y-%m-%d %H:%M:%S} UTC on, if nothing else happens")
         if empty:
             said.insert(0 if closest is Code.CHOSEN else len(said), "no ticket waits in the queue")
+        if asks:
+            said = [pulling.said(queue), *pulling.elsewhere(queue, rule), *said]
         counts = {} if empty else Counter({code.value: len(found) for code, found in codes.items()})
         numbers = detail(closest, him, snapshot.queue, concerned[0], now)
         waiting = 0 if empty else len(tickets)

@@ -69,8 +69,9 @@ def decide(snapshot: Snapshot, before: Before | None = None) -> Plan:
         before: told of each ticket before it is given, and changes nothing.
     """
     order = sorted(snapshot.tickets, key=lambda t: value_order(t, snapshot.queue))
-    if snapshot.queue.closed:
-        rests = [Decision(t.id, Outcome.QUEUE_CLOSED, rank) for rank, t in enumerate(order, 1)]
+    if snapshot.queue.closed or snapshot.queue.pull_only:
+        outcome = Outcome.QUEUE_CLOSED if snapshot.queue.closed else Outcome.QUEUE_PULL_ONLY
+        rests = [Decision(t.id, outcome, rank) for rank, t in enumerate(order, 1)]
         return Plan(rests, {}, snapshot.stretch)
     agents = {a.id: a for a in sorted(snapshot.agents, key=lambda a: a.id)}
     crew = Crew(snapshot.queue, snapshot.restrictions, agents.values())

@@ -45,6 +45,13 @@ class OfferEndedError(SetlistError):
     reason = "OFFER_ENDED"
 
 
+class NoQueueForRuleError(SetlistError):
+    """No active queue reads the view that is the agent's rule."""
+
+    kind = ErrorKind.WRONG_STATE
+    reason = "NO_QUEUE_FOR_RULE"
+
+
 class QueueNotActiveError(SetlistError):
     """The ticket's queue is paused, or no queue holds it."""
 

@@ -82,6 +82,7 @@ class Outcome(StrEnum):
     WAITING_NO_ELIGIBLE_AGENT = "WAITING_NO_ELIGIBLE_AGENT"
     WAITING_ALL_FULL = "WAITING_ALL_FULL"
     QUEUE_CLOSED = "QUEUE_CLOSED"
+    QUEUE_PULL_ONLY = "QUEUE_PULL_ONLY"
 
 
 GIVEN = frozenset({Outcome.ASSIGNED, Outcome.OFFERED})
@@ -197,6 +198,7 @@ class Queue:
         scheduled: False = trigger queue, to which the daily limits do not apply.
         offer_seconds: how long an agent may think about a ticket; None = it is assigned at once.
         closed: whether its schedule rests now: nothing is given.
+        pull_only: whether its tickets go to agents who ask alone: this round gives nothing, for nobody asked.
         weights: turns of each agent beside the others', in order of the agents; whoever is not named has 1. The
             weighted model's alone.
         work: units of an agent's capacity that one of its tickets takes.
@@ -215,6 +217,7 @@ class Queue:
     scheduled: bool = True
     offer_seconds: int | None = None
     closed: bool = False
+    pull_only: bool = False
     ageing_seconds: int | None = None
     work: int = 1
     interruptible: bool = False

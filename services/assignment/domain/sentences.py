@@ -73,6 +73,8 @@ def sentences(decision: Decision, snapshot: Snapshot | None = None) -> list[str]
     """
     if decision.outcome is Outcome.QUEUE_CLOSED:
         return ["the queue's schedule rests now: its tickets are given when it opens"]
+    if decision.outcome is Outcome.QUEUE_PULL_ONLY:
+        return ["the queue gives its tickets to agents who ask for the next one"]
     if decision.outcome in GIVEN:
         return [f"agent `{decision.agent}` can take it: it is given in the next round, within a minute"]
     if not decision.codes:

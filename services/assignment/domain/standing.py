@@ -83,7 +83,7 @@ class Standing:
         The tickets wait no more, and the agents have them. Those that wait and these are the same as `decide`
         would find for a snapshot of this state.
         """
-        if self.closed:
+        if self.closed or self.crew.queue.pull_only:
             return []
         eligible = self._eligible()
         matching = Matching(eligible, {p: self.crew.profiles[p].free for ps in eligible.values() for p in ps})

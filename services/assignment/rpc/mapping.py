@@ -41,6 +41,7 @@ OUTCOMES = {
     "ASSIGNED": resources.Decision.OUTCOME_ASSIGNED,
     "OFFERED": resources.Decision.OUTCOME_OFFERED,
     "QUEUE_CLOSED": resources.Decision.OUTCOME_QUEUE_CLOSED,
+    "QUEUE_PULL_ONLY": resources.Decision.OUTCOME_QUEUE_PULL_ONLY,
     "WAITING_NO_ELIGIBLE_AGENT": resources.Decision.OUTCOME_WAITING_NO_ELIGIBLE_AGENT,
     "WAITING_ALL_FULL": resources.Decision.OUTCOME_WAITING_ALL_FULL,
 }
@@ -93,6 +94,7 @@ def queue_message(parent: str, row: QueueRow) -> resources.Queue:
         open_limit=row.options.open_limit,
         sticky_seconds=row.options.sticky_seconds,
         rate_limit=row.options.rate_limit,
+        pull_only=row.options.pull_only,
         etag=str(row.version),
         create_time=timestamp(row.created_at),
         update_time=timestamp(row.updated_at),

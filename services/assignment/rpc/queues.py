@@ -174,6 +174,7 @@ _QUEUE_FIELDS = (
     "open_limit",
     "sticky_seconds",
     "rate_limit",
+    "pull_only",
 )
 
 
@@ -223,8 +224,8 @@ def _option(given: resources.Queue, path: str) -> dict[str, Any]:
             return {"rate_limit": written(rate_in(given.rate_limit, "queue.rate_limit"))}
         case "work_units":
             return {"work_units": given.work_units or 1}
-        case "interruptible":
-            return {"interruptible": given.interruptible}
+        case "interruptible" | "pull_only":
+            return {path: getattr(given, path)}
         case "overflow_group_ids":
             return {"overflow_groups": tuple(given.overflow_group_ids)}
         case "overflow_queue_id":

@@ -40,7 +40,13 @@ class ReplayMethods(Methods):
         if request.HasField("rate_limit"):
             rate = written(rate_in(request.rate_limit, "rate_limit", instead="inbox_limit"))
         queues: dict[str, Queue] = {}
-        for given in request.queues:
+        for place, given in enumerate(request.queues):
+            if given.pull_only:
+                said = "nobody asks for tickets in a replay: leave it out"
+                violations = [FieldViolation(f"queues[{place}].pull_only", said)]
+                raise InvalidRequestError(
+                    "a queue that waits to be asked has no replay", violations=violations
+                )
             paths = [f.name for f, _ in given.ListFields() if f.name not in _NOT_RULES]
             row = await replay.queue(account, last(given.name))
             queues[row.id] = based_on(queue_of(given, row, paths))
@@ -88,6 +94,7 @@ def _figures(found: Replayed) -> messages.ReplayDayResponse:
             for ticket, before, after in others[:MOST_DIFFERENCES]
         ],
         difference_count=len(others),
+        left_out=found.left_out,
     )
 
 

@@ -32,6 +32,27 @@ async def seen(store: Store, account: AccountId, at: int = 0, queue: QueueRow = 
 class RulesConformance:
     """Subclasses give `store`, and `account`: one that nobody used before."""
 
+    async def test_a_queue_that_gives_to_who_asks_alone_is_another_one_for_who_asks(
+        self, store: Store, account: AccountId
+    ) -> None:
+        await seed(store, account, 1, 2, agents=(1, 2))
+        queue = replace(Q, options=QueueOptions(pull_only=True))
+        async with store.transaction(account) as tx:
+            await tx.directory.put_queue(queue)
+            await round_(tx, queue=queue, at=later(5))
+        async with store.transaction(account) as tx:
+            decisions = await tx.decisions.page(0, 10, None)
+            known, kept = await tx.directory.account(), await tx.directory.queue(queue.id)
+            assert known is not None
+            assert kept == queue
+            asked = await tx.decisions.snapshot(known, kept, later(6), 1)
+        assert [(d.ticket, d.outcome, d.agent_id) for d in decisions] == [
+            (1, "QUEUE_PULL_ONLY", None),
+            (2, "QUEUE_PULL_ONLY", None),
+        ]
+        assert (await seen(store, account, 6, kept)).queue.pull_only is True
+        assert (asked.queue.pull_only, [a.id for a in asked.agents], len(asked.tickets)) == (False, [1], 2)
+
     async def test_sla_times_are_read_until_they_settle_and_again_after_a_change(
         self, store: Store, account: AccountId
     ) -> None:

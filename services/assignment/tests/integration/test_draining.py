@@ -72,6 +72,10 @@ async def paused(tx: Transaction) -> None:
     await tx.directory.put_queue(replace(BY_GROUP, state="paused"))
 
 
+async def to_be_asked(tx: Transaction) -> None:
+    await tx.directory.put_queue(replace(BY_GROUP, options=QueueOptions(pull_only=True)))
+
+
 async def unskilled(tx: Transaction) -> None:
     await tx.directory.put_queue(replace(BY_GROUP, model="skills"))
     await tx.skills.put_known({"a": "A"})
@@ -119,6 +123,7 @@ CASES: dict[str, tuple[Change | None, Change]] = {
         paused,
         lambda tx: tx.directory.put_queue(replace(BY_GROUP, options=QueueOptions(ageing_seconds=60))),
     ),
+    "the queue gives to who does not ask too": (to_be_asked, lambda tx: tx.directory.put_queue(BY_GROUP)),
     "he learns a skill": (unskilled, lambda tx: tx.skills.apply([SkillLink(True, 1, "a", True)])),
     "the ticket needs the skill no more": (
         unskilled,

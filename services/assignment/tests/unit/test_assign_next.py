@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from libs.kernel.errors import NotFoundError, RequestIdReusedError
+from libs.kernel.errors import ErrorKind, NotFoundError, RequestIdReusedError
+from services.assignment.domain.errors import NoQueueForRuleError
 from services.assignment.tests.house import ACCOUNT, BILLING, SUPPORT, House
 from services.assignment.tests.zendesk import LocalZendesk
 
@@ -154,3 +155,93 @@ async def test_agents_who_pull_at_once_never_get_the_same_ticket(house: House, z
     given = [t.facts.id for t, _ in answers if t]
     assert sorted(given) == list(range(1, 11))
     assert sorted(ticket for ticket, _ in zendesk.writes) == list(range(1, 11))
+
+
+async def views(house: House, *views: int) -> None:
+    """Let odd tickets be in view 71 and even ones in 70; one queue for each view that is named, and no other."""
+    house.zendesk.views = {70: lambda t: t["id"] % 2 == 0, 71: lambda t: t["id"] % 2 == 1}
+    await house.open()
+    async with house.store.transaction(ACCOUNT) as tx:
+        for queue in await tx.directory.queues():
+            await tx.directory.delete_queue(queue.id)
+    for view in views:
+        await house.queue(f"q{view}", source=view, position=view)
+    for number in range(1, 7):
+        house.zendesk.ticket(number, group_id=SUPPORT)
+        house.clock.advance(timedelta(seconds=10))
+    await house.minute()
+    await house.set_status("online", 1, 2)
+
+
+async def give_rule(house: House, agent: int, rule: int | None) -> None:
+    async with house.store.transaction(ACCOUNT) as tx:
+        await tx.directory.put_settings(agent, rule, manager=False, autoplay=False)
+
+
+async def test_an_agent_pulls_by_his_rule_and_who_has_none_from_every_queue(house: House) -> None:
+    await views(house, 70, 71)
+    await give_rule(house, 1, 71)
+
+    his = [(await house.next(ACCOUNT, 1, ""))[0] for _ in range(2)]
+    free = [(await house.next(ACCOUNT, 2, ""))[0] for _ in range(4)]
+    last = [(await house.next(ACCOUNT, 1, ""))[0] for _ in range(2)]
+
+    assert [t.facts.id for t in his if t] == [1, 3]
+    assert [t.facts.id for t in free if t] == [2, 4, 6, 5]
+    assert last == [None, None]
+
+
+async def test_queues_that_read_the_same_view_are_pulled_from_in_their_order(house: House) -> None:
+    await views(house, 70)
+    await house.queue("chosen", source=70, position=1, agents=(2,))
+    await give_rule(house, 1, 70)
+    assert await house.next(ACCOUNT, 1, "") == (None, None)  # the first of them has them all, for others
+
+    await house.queue("chosen", source=70, position=99, agents=(2,))
+
+    _, decision = await house.next(ACCOUNT, 1, "")
+    assert decision is not None
+    assert decision.queue == "q70"
+
+
+async def test_skips_lead_through_the_rule_s_queue_and_to_the_top(house: House) -> None:
+    await views(house, 70, 71)
+    await give_rule(house, 1, 71)
+    for number in (1, 3, 5):
+        await house.skip(ACCOUNT, number, 1, "")
+
+    ticket, _ = await house.next(ACCOUNT, 1, "")
+
+    assert ticket is not None
+    assert ticket.facts.id == 1
+
+
+async def test_a_rule_that_no_queue_reads_is_refused_with_what_to_change(house: House) -> None:
+    await views(house, 70)
+    await give_rule(house, 1, 71)
+
+    with pytest.raises(NoQueueForRuleError) as none:
+        await house.next(ACCOUNT, 1, REQUEST)
+    await house.queue("q71", title="Odd", source=71, state="paused")
+    with pytest.raises(NoQueueForRuleError) as paused:
+        await house.next(ACCOUNT, 1, REQUEST)
+
+    assert str(none.value) == (
+        "no active queue reads view `71`, the agent's rule: make a queue for the view, or give the agent another rule or "
+        "none"
+    )
+    assert str(paused.value) == (
+        "no active queue reads view `71`, the agent's rule: resume queue `Odd`, or give the agent another rule or none"
+    )
+    assert (paused.value.kind, paused.value.metadata) == (ErrorKind.WRONG_STATE, {"rule": "71"})
+    await give_rule(house, 1, None)
+    assert (await house.next(ACCOUNT, 1, REQUEST))[0] is not None  # a refusal is no answer that is repeated
+
+
+async def test_a_group_with_the_number_of_the_rule_is_no_view(house: House) -> None:
+    await waiting(house, 5)
+    await house.queue("group", kind="trigger", source=SUPPORT)
+    await give_rule(house, 1, SUPPORT)
+
+    with pytest.raises(NoQueueForRuleError):
+        await house.next(ACCOUNT, 1, "")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from services.assignment.app.pulling import as_asked
 from services.assignment.domain.decide import decide
 from services.assignment.domain.lately import Lately
 from services.assignment.domain.limits import limit_of
@@ -67,6 +68,9 @@ class Reader:
                 codes = next(d.codes for d in self.plan.decisions if d.ticket == int(ticket))
                 assert (text, codes[int(agent)]) == (text, code)
                 self.checked += 1
+            case "pull":
+                self._pull(*words)
+                self.checked += 1
             case "next":
                 self._next(span(words[0]) if words else timedelta(0))
             case "back":
@@ -80,6 +84,7 @@ class Reader:
     def _queue(model: Model, values: dict[str, str]) -> Queue:
         assert values.keys() <= {
             str(model), "batch", "ageing", "sla", "trigger", "work", "most_open", "interruptible", "rate",
+            "pull_only",
         }  # fmt: skip
         rate = limit_of(values.get("rate", "").replace("in", " in "))
         return Queue(
@@ -92,6 +97,7 @@ class Reader:
             use_sla="sla" in values,
             work=int(values.get("work", 1)),
             interruptible="interruptible" in values,
+            pull_only="pull_only" in values,
             open_limit=int(values["most_open"]) if "most_open" in values else None,
             scheduled="trigger" not in values,
         )
@@ -171,6 +177,17 @@ class Reader:
     def _back(self, agent: int) -> datetime | None:
         mine = [one for one in self.exceptions if one.agent == agent]
         return back_at(mine, self.now, rests=lambda _: agent in self.resting, opens=lambda _: None)
+
+    def _pull(self, who: str, ticket: str) -> None:
+        """An agent asks: alone, and for one ticket."""
+        snapshot, agent = as_asked(self._snapshot()), self.agents[int(who)]
+        given = decide(replace(snapshot, agents=[a for a in snapshot.agents if a.id == agent.id])).assigned[
+            :1
+        ]
+        assert (who, [str(d.ticket) for d in given] or ["-"]) == (who, [ticket])
+        for decision in given:
+            self.agents[agent.id] = replace(agent, open_count=agent.open_count + 1)
+            del self.tickets[decision.ticket]
 
     def _next(self, later: timedelta) -> None:
         """What was given is the agents' now; the next run of the minute job begins, or one that much later."""
