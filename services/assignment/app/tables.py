@@ -154,7 +154,7 @@ class Tickets(Protocol):
         Facts of the same instant are kept too (Zendesk's times are whole seconds), except that a ticket of
         ours is unassigned again, which is what was true before our own change, and that a parked one is. Closed
         is final, whatever comes out of order. While a change of ours is on its way, assignee and routing are ours
-        to say. A requester who was erased stays erased.
+        to say; what is said of the assignee meanwhile is news again afterwards. A requester who was erased stays erased.
         """
         ...
 
@@ -262,12 +262,13 @@ class Decisions(Protocol):
     async def forget_inputs(self, before: datetime, limit: int) -> int:
         """Forget at most so many inputs that no decision since an instant was made from; return how many.
 
-        The decisions stay, with their codes and hashes; they can no longer be decided again.
+        Such as later ones lean on stay as long as these. The decisions stay, with their codes and hashes; they can no
+        longer be decided again.
         """
         ...
 
     async def inputs(self, digest: str) -> Snapshot | None:
-        """Return a snapshot that decisions were made from."""
+        """Return a snapshot that decisions were made from; None = it is not kept, or not as its digest says."""
         ...
 
     async def one(self, decision: str) -> DecisionRow | None:
