@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -194,9 +195,10 @@ class SqlInputs:
 
     def _facts(self, row: Row[Any]) -> str | None:
         """Return the text of a row, if it is what the hash of its decisions covers."""
-        facts = zlib.decompress(row.snapshot).decode()
-        if digest(facts) == row.digest:
-            return facts
+        with suppress(zlib.error, UnicodeDecodeError):
+            facts = zlib.decompress(row.snapshot).decode()
+            if digest(facts) == row.digest:
+                return facts
         get_logger().error(
             "kept inputs are not what their digest names", account=self._account, digest=row.digest
         )

@@ -201,16 +201,23 @@ async def test_what_an_older_release_kept_whole_can_be_read_and_forgotten(kept: 
     assert await kept.forget(later(1)) == 1
 
 
-async def test_changed_inputs_are_no_inputs(kept: Replica) -> None:
+@pytest.mark.parametrize(
+    "forged", [zlib.compress(dump(world(people(9))).encode()), b"no text", zlib.compress(b"\xff")]
+)
+async def test_changed_inputs_are_no_inputs(kept: Replica, forged: bytes) -> None:
     agents = people()
     base = await kept.keep(world(agents))
-    patch = await kept.keep(world(busier(agents, 1), later(1)))
-    forged = zlib.compress(dump(world(busier(agents, 9))).encode())
-    await kept.change("UPDATE inputs SET snapshot = :s WHERE account = :a AND digest = :d", s=forged, d=base)
+    patch, other = [await kept.keep(world(busier(agents, n), later(n))) for n in (1, 2)]
+    for key in (base, other):
+        await kept.change(
+            "UPDATE inputs SET snapshot = :s WHERE account = :a AND digest = :d", s=forged, d=key
+        )
 
-    assert await kept.load(base) is None
-    assert await kept.load(patch) is None
-    assert await kept.load("nothing") is None
+    assert [await kept.load(key) for key in (base, patch, other, "nothing")] == [None] * 4
+    # A replica that remembers the base as it was still knows what the patch says.
+    assert await kept.load(patch, kept.bases) == world(busier(agents, 1), later(1))
+    # Nobody leans on it from now on.
+    assert await Replica(kept.database, kept.account).kind(world(agents, later(3))) == "whole"
 
 
 async def test_whatever_rounds_come_each_is_read_as_it_was(kept: Replica) -> None:
