@@ -118,7 +118,9 @@ class Drain:
     def _ask(self, account: AccountId, command: str) -> asyncio.Future[Found]:
         if account not in self._asked:
             command = command or f"drain/{self._ids.new('drn')}"
-            self._asked[account] = command, asyncio.get_running_loop().create_future()
+            answer: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+            answer.add_done_callback(_seen)
+            self._asked[account] = command, answer
         if account not in self._tasks:
             self._tasks[account] = asyncio.create_task(self._work(account))
         return self._asked[account][1]
@@ -159,6 +161,12 @@ class Drain:
         if failed is not None:
             raise failed
         return found
+
+
+def _seen(done: asyncio.Future[Found]) -> None:
+    """Take note of a failure that nobody waits for any more: it is no news to the loop."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _logged(account: AccountId, done: asyncio.Future[Found]) -> None:
