@@ -87,9 +87,7 @@ class Watch:
                     yield Seen(after, row)
             if len(rows) == STEP:
                 continue
-            try:
-                await asyncio.wait_for(rung.wait(), self._heartbeat_seconds)
-            except TimeoutError:
+            if not await self._rang(rung):
                 yield Seen(after)
 
     async def statuses(self, account: AccountId, after: int) -> AsyncIterator[SeenStatus]:
@@ -116,7 +114,13 @@ class Watch:
                 after = records[-1].id
             if len(records) == STEP:
                 continue
-            try:
-                await asyncio.wait_for(rung.wait(), self._heartbeat_seconds)
-            except TimeoutError:
+            if not await self._rang(rung):
                 yield SeenStatus(after)
+
+    async def _rang(self, bell: asyncio.Event) -> bool:
+        """Wait for the bell; False when it is time for a heartbeat."""
+        try:
+            await asyncio.wait_for(bell.wait(), self._heartbeat_seconds)
+        except TimeoutError:
+            return False
+        return True
