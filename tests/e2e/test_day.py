@@ -33,7 +33,8 @@ def test_a_manager_may_and_a_plain_agent_may_not(summary: dict[str, Any]) -> Non
     assert summary["delegated"]["policy_decision"]
     assert summary["delegated"]["refused"]["reason"] == "PERMISSION_DENIED"
     assert summary["pulled"]["agent"] == summary["delegated"]["agent"]
-    assert summary["pulled"]["waited_because"]["STATUS_NOT_ONLINE"] > 0
+    assert summary["pulled"]["waited_because"] == "QUEUE_PULL_ONLY"
+    assert summary["pulled"]["waited_with_free_agent"] is True
 
 
 def test_the_erasure_ends_with_a_certificate_that_verifies(summary: dict[str, Any]) -> None:

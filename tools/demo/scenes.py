@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 
+from setlist.assignment.v1 import assignment_resources_pb2 as resources
 from tools.demo.account import AGENT, GROUP, LATE_REQUESTER, SUBDOMAIN, Cast
 from tools.demo.failures import DemoError
 from tools.demo.house import House
@@ -33,7 +34,7 @@ class Scenes:
 
     Attributes:
         delegated: `{manager, agent, policy_decision, refused}`; `refused` is the agent whom policy refused.
-        pulled: `{agent, ticket, decision}`.
+        pulled: `{agent, ticket, decision}`, and why the ticket waited although an agent was free.
         erasure: `{state, certificate}` and what was found at Zendesk afterwards.
     """
 
@@ -69,10 +70,17 @@ async def delegate(house: House, desk: Helpdesk, cast: Cast) -> dict[str, Any]:
 
 
 async def pull(suite: Suite, desk: Helpdesk, cast: Cast, script: Script, player: Player) -> dict[str, Any]:
-    """A ticket arrives while everybody is away and waits; one agent comes back and takes the next one."""
+    """The group's queue gives to who asks alone: a ticket waits though an agent is free, until he takes the next one.
+
+    Raises:
+        DemoError: the ticket was pushed, or the agent got nothing.
+    """
     admin, agent = desk.person(cast.admin), desk.person(cast.agent)
-    everybody = [AGENT + a.key for a in script.agents]
-    await admin.require("POST", "/v1/statuses", {"statuses": [_status(u, "away") for u in everybody]})
+    await suite.give_to_who_asks(cast.group, alone=True)
+    others = [AGENT + a.key for a in script.agents if a.online and AGENT + a.key != cast.agent]
+    statuses = [_status(cast.agent, "away"), *(_status(user, "online") for user in others)]
+    await admin.require("POST", "/v1/statuses", {"statuses": statuses})
+    await player.round()  # what was decided before is in Zendesk
     await player.finish(cast.agent)
     key = max(t.key for t in script.tickets) + 1 if script.tickets else 1
     part = TicketPart(
@@ -80,33 +88,28 @@ async def pull(suite: Suite, desk: Helpdesk, cast: Cast, script: Script, player:
         script.end,
         LATE_REQUESTER,
         cast.group - GROUP,
-        "normal",
+        "urgent",
         script.end - script.start,
     )
     ticket = await player.arrive(part)
-    why = await suite.why_waiting(ticket)
     await agent.require("POST", "/v1/statuses", {"statuses": [_status(cast.agent, "online")]})
+    why = await suite.why_waiting(ticket)
     pulled = await agent.require("POST", "/v1/tickets/next")
     if "ticket" not in pulled:
         raise DemoError(f"the agent pulled and got nothing although ticket {ticket} waits")
-    online = [AGENT + a.key for a in script.agents if a.online]
-    if online:
-        await admin.require("POST", "/v1/statuses", {"statuses": [_status(u, "online") for u in online]})
+    await suite.give_to_who_asks(cast.group, alone=False)
     await player.round()
     return {
         "agent": cast.agent,
         "ticket": int(pulled["ticket"]["ticket_id"]),
         "decision": pulled["decision"]["name"],
-        "waited_because": _outcome(why.decision.rejected),
+        "waited_because": resources.Decision.Outcome.Name(why.decision.outcome).removeprefix("OUTCOME_"),
+        "waited_with_free_agent": why.free_eligible_agent,
     }
 
 
 def _status(user: int, status: str) -> dict[str, Any]:
     return {"user_id": user, "status": status}
-
-
-def _outcome(rejected: Any) -> dict[str, int]:
-    return {group.code: group.count or len(group.agent_ids) for group in rejected}
 
 
 async def erase(house: House, desk: Helpdesk, cast: Cast, request_id: str) -> dict[str, Any]:

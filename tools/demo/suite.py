@@ -21,6 +21,8 @@ ASSIGNMENT = messages.DESCRIPTOR.services_by_name["AssignmentService"]
 CALL_SECONDS = 60.0
 SETTLE_SECONDS = 60.0
 PAGE = 1000
+ALL_GROUPS = 0
+"""Source of a queue that holds every group's tickets."""
 
 
 class Suite:
@@ -50,6 +52,26 @@ class Suite:
         request.update_mask.paths.append("inbox_limit")
         with asking("assignment"):
             await stub.UpdateAccountSettings(request, metadata=metadata, timeout=CALL_SECONDS)
+
+    async def give_to_who_asks(self, group: int, *, alone: bool) -> None:
+        """Let the queue that holds a group's tickets give them to agents who ask alone, or push them again.
+
+        Raises:
+            DemoError: no queue holds them.
+        """
+        stub, metadata = await self._assignment()
+        with asking("assignment"):
+            listed = await stub.ListQueues(
+                messages.ListQueuesRequest(parent=self.parent), metadata=metadata, timeout=CALL_SECONDS
+            )
+            held = [
+                q for q in listed.queues if q.kind == q.KIND_TRIGGER and q.source_id in (ALL_GROUPS, group)
+            ]
+            if not held:
+                raise DemoError(f"no queue holds the tickets of group {group}")
+            request = messages.UpdateQueueRequest(queue=resources.Queue(name=held[0].name, pull_only=alone))
+            request.update_mask.paths.append("pull_only")
+            await stub.UpdateQueue(request, metadata=metadata, timeout=CALL_SECONDS)
 
     async def sync(self) -> messages.SyncAccountResponse:
         """Copy agents, groups and memberships again."""
