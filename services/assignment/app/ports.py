@@ -13,20 +13,9 @@ from libs.kernel.ids import AccountId
 from libs.zendesk.client import ZendeskClient
 from services.assignment.app.rotations import Rotations
 from services.assignment.app.rows import AgentRow
+from services.assignment.app.rule_tables import Capacities, Directory, RateLimits, Schedules, Skills
 from services.assignment.app.status_history import Statuses
-from services.assignment.app.tables import (
-    Capacities,
-    Decisions,
-    Directory,
-    Offers,
-    Outbox,
-    Preferences,
-    RateLimits,
-    Returns,
-    Schedules,
-    Skills,
-    Tickets,
-)
+from services.assignment.app.tables import Decisions, Offers, Outbox, Preferences, Returns, Tickets
 from services.assignment.app.usage import Usage
 from services.assignment.app.views import Views
 from services.assignment.domain.model import Restrictions
