@@ -18,6 +18,7 @@ from libs.kernel.ids import CountingIds
 from libs.zendesk.errors import ZendeskError
 from services.assignment.app.options import AccountOptions, QueueOptions
 from services.assignment.app.ports import Store
+from services.assignment.app.rows import QueueRow
 from services.assignment.domain.errors import OfferEndedError, WebhookSignatureError
 from services.assignment.tests.audit import Audit, once_each
 from services.assignment.tests.books import books
@@ -73,9 +74,17 @@ class Helpdesk:
         )
 
     async def open(
-        self, model: str, batch: int | None, daily: int | None, offer: int | None, habits: str = "plain"
+        self,
+        model: str,
+        batch: int | None,
+        daily: int | None,
+        offer: int | None,
+        habits: str = "plain",
+        *,
+        pull_only: bool = False,
     ) -> None:
         """Sync, make a queue of a view before the queue of everything, and let two agents begin to work."""
+        self.offer = offer
         await self.houses[0].open(1, 2)
         await self.houses[0].queues.change_settings(
             ACCOUNT, "", lambda row: replace(row, options=HABITS[habits]), validate_only=False
@@ -86,11 +95,17 @@ class Helpdesk:
             model=model,
             batch_size=batch,
             daily_limit=daily,
-            options=QueueOptions(offer_seconds=offer),
+            options=QueueOptions(offer_seconds=None if pull_only else offer, pull_only=pull_only),
         )
 
     async def check(self) -> None:
-        """Check everything that must hold now."""
+        """Check everything that must hold now; what changes the queue gives nothing by itself."""
+        async with self.store.transaction(ACCOUNT) as tx:
+            view = await tx.directory.queue("view")
+            fresh = await tx.decisions.page(self.audit.seen, 10_000, None)
+        if view is not None and view.options.pull_only:
+            pushed = [d.id for d in fresh if (d.queue, d.mechanism) == ("view", "queue") and d.agent_id]
+            assert not pushed, f"{pushed} were pushed from a queue that gives to who asks alone"
         await self.audit(self.houses[0], self.store, self.zendesk.tickets.keys() - self.touched)
 
     # time and trouble
@@ -237,13 +252,19 @@ class Helpdesk:
         """An admin changes an agent's limits."""
         await self.houses[replica].set_limits(agent, inbox, daily)
 
-    async def rules(self, replica: int, batch: int | None, daily: int | None, state: str) -> None:
-        """An admin changes the queue of the view."""
+    async def rules(
+        self, replica: int, batch: int | None, daily: int | None, state: str, *, pull_only: bool = False
+    ) -> None:
+        """An admin changes the queue of the view; while it gives to who asks alone it offers nothing."""
         async with self.houses[replica].store.transaction(ACCOUNT) as tx:
             await tx.decisions.lock()
             queue = await tx.directory.queue("view")
             assert queue is not None
-            await tx.directory.put_queue(replace(queue, batch_size=batch, daily_limit=daily, state=state))
+            offer = None if pull_only else self.offer
+            options = replace(queue.options, pull_only=pull_only, offer_seconds=offer)
+            await tx.directory.put_queue(
+                replace(queue, batch_size=batch, daily_limit=daily, state=state, options=options)
+            )
 
     @asynccontextmanager
     async def dying(self, replica: int, steps: int) -> AsyncIterator[None]:
@@ -293,27 +314,41 @@ class Helpdesk:
         for given in kept.live:
             shown = tickets.get(given.ticket, {}).get("assignee_id")
             assert shown == given.agent, f"ticket {given.ticket} is {shown}'s in Zendesk, not {given.agent}'s"
+        asking: list[int] = []
         for number, row in tickets.items():
             ours = await self.houses[0].ticket(number)
             assert (ours.facts.assignee_id, ours.facts.status) == (row["assignee_id"], row["status"])
             if row["assignee_id"] is None and row["status"] in ROUTABLE:
                 found = [a for a in AGENTS if await self._may_take(a, row)]
-                assert not found, f"ticket {number} waits although agents {found} are free"
+                if found and (await self._queue_of(row)).options.pull_only:
+                    asking.append(found[0])
+                else:
+                    assert not found, f"ticket {number} waits although agents {found} are free"
+        for agent in asking[
+            :1
+        ]:  # he may have any ticket of the queue, so whoever comes after him perhaps none
+            assert await self.houses[0].next(ACCOUNT, agent, "") != (None, None), f"agent {agent} got nothing"
+
+    async def _queue_of(self, ticket: dict[str, Any]) -> QueueRow:
+        """Return the queue that holds a ticket, by our settings and what the view shows."""
+        async with self.store.transaction(ACCOUNT) as tx:
+            queues = await tx.directory.queues()
+        return next(
+            q for q in queues if q.state == "active" and (not q.source or ticket["id"] in self.viewed)
+        )
 
     async def _may_take(self, agent: int, ticket: dict[str, Any]) -> bool:
         """Tell whether an agent could take a ticket, by Zendesk's rows and our settings alone."""
         house, kept = self.houses[0], await books(self.store)
         async with self.store.transaction(ACCOUNT) as tx:
-            row, queues = await tx.directory.agent(agent), await tx.directory.queues()
+            row = await tx.directory.agent(agent)
             account = await tx.directory.account()
         assert row is not None
         assert account is not None
         held = [t for t in self.zendesk.tickets.values() if t["assignee_id"] == agent]
         most = min(row.inbox_limit or len(held) + 1, account.options.capacity_units or len(held) + 1)
         room = sum(t["status"] in ROUTABLE for t in held) < most
-        queue = next(
-            q for q in queues if q.state == "active" and (not q.source or ticket["id"] in self.viewed)
-        )
+        queue = await self._queue_of(ticket)
         since = house.clock.now() - timedelta(hours=12)
         given = [
             a.queue

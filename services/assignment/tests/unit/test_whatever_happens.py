@@ -48,11 +48,19 @@ class Day(RuleBasedStateMachine):
         offer=st.sampled_from([None, 60]),
         habits=st.sampled_from(sorted(HABITS)),
         fresh=st.integers(0, 4),
+        pull_only=st.sampled_from([False, False, True]),
     )
     def open(
-        self, model: str, batch: int | None, daily: int | None, offer: int | None, habits: str, fresh: int
+        self,
+        model: str,
+        batch: int | None,
+        daily: int | None,
+        offer: int | None,
+        habits: str,
+        fresh: int,
+        pull_only: bool,
     ) -> None:
-        self.run(self.desk.open(model, batch, daily, offer, habits))
+        self.run(self.desk.open(model, batch, daily, offer, habits, pull_only=pull_only))
         for _ in range(fresh):
             self.run(self.desk.arrive(GROUPS[0], None, viewed=True))
 
@@ -121,9 +129,14 @@ class Day(RuleBasedStateMachine):
     def limits(self, agent: int, inbox: int | None, daily: int | None) -> None:
         self.run(self.desk.limits(0, agent, inbox, daily))
 
-    @rule(batch=LIMIT, daily=LIMIT, state=st.sampled_from(["active", "active", "paused"]))
-    def rules_of_the_queue(self, batch: int | None, daily: int | None, state: str) -> None:
-        self.run(self.desk.rules(0, batch, daily, state))
+    @rule(
+        batch=LIMIT,
+        daily=LIMIT,
+        state=st.sampled_from(["active", "active", "paused"]),
+        pull_only=st.sampled_from([False, False, True]),
+    )
+    def rules_of_the_queue(self, batch: int | None, daily: int | None, state: str, pull_only: bool) -> None:
+        self.run(self.desk.rules(0, batch, daily, state, pull_only=pull_only))
 
     @rule(ticket=TICKET, agent=st.none() | AGENT)
     def take(self, ticket: int, agent: int | None) -> None:
