@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.assignment.tests.absences_conformance import AbsencesConformance
 from services.assignment.tests.decisions_conformance import DecisionsConformance
 from services.assignment.tests.directory_conformance import DirectoryConformance
 from services.assignment.tests.dry_conformance import DryConformance
@@ -24,6 +25,7 @@ class Conformance(
     DecisionsConformance,
     OutboxConformance,
     OffersConformance,
+    AbsencesConformance,
     RulesConformance,
     RotationsConformance,
     ViewsConformance,
