@@ -78,7 +78,8 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
     policy = PolicyClient(parts.channels, parts.tokens)
     restricted = Restricted(store, PrivacyClient(parts.channels, parts.tokens), clock)
     route, write = Route(store, ids, restricted), WriteOutbox(store, zendesk)
-    replicas = Replicas(database, "assignment", ids.new("rep"), lambda: drain.hear(""))
+    me = ids.new("rep")
+    replicas = Replicas(database, "assignment", me, lambda: drain.hear(""))
     drain = Drain(store, route, clock, ids, wake, replicas.owns)
     absences = Absences(store, clock, ids, wake)
     prefer = Prefer(store, zendesk, route, restricted, clock, ids, wake)
@@ -130,7 +131,12 @@ async def build(parts: Parts[AssignmentSettings]) -> Wiring:
         ("statuses", Listener(database.url, STATUSES_CHANNEL, bell.ring).listen),
     ]
     if settings.minute_job:
-        background.append(("minute job", MinuteTicker(store, database, job, replicas, drain).run))
+        # Of those that tick: the job of an account must not belong to a replica that has no ticker.
+        tickers = Replicas(database, "assignment.minute", me)
+        background += [
+            ("tickers", tickers.run),
+            ("minute job", MinuteTicker(store, database, job, tickers, drain).run),
+        ]
     return Wiring(add, [ASSIGNMENT, PARTICIPANT], background=background, close=zendesk.close)
 
 
