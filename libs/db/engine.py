@@ -7,16 +7,20 @@ transaction; they never open, commit or roll back.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Literal
 
-from sqlalchemy import exc, text
+from sqlalchemy import event, exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from libs.db.failures import translate
 from libs.db.urls import shown, sqlalchemy_url
 
+CLOSE_SECONDS = 2.0
+"""How long closing waits for connections that are in use."""
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
 
@@ -117,7 +121,18 @@ class Database:
             await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
-        """Close every connection; the object is of no use afterwards."""
+        """Close every connection; the object is of no use afterwards.
+
+        What is in use is waited for, `CLOSE_SECONDS` at most: SQLAlchemy leaves a connection that comes back later to
+        the garbage collector. Of a cancelled call it comes back after the call has ended.
+        """
+        pool, returned = self._engine.sync_engine.pool, asyncio.Event()
+        event.listen(pool, "checkin", lambda *_: returned.set())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                while isinstance(pool, QueuePool) and pool.checkedout():
+                    returned.clear()
+                    await returned.wait()
         await self._engine.dispose()
 
 

@@ -140,3 +140,26 @@ async def test_a_cancelled_caller_does_not_lose_a_commit_that_began(database: Da
         await task
 
     assert await count(database, 8) == 1
+
+
+async def test_closing_waits_for_what_is_in_use_and_leaves_no_connection_behind(
+    fresh_database: FreshDatabase,
+) -> None:
+    other, begun, go_on = Database(fresh_database(None)), asyncio.Event(), asyncio.Event()
+    used: list[psycopg.AsyncConnection] = []
+
+    async def work() -> None:
+        async with other.transaction() as connection:
+            used.append((await connection.get_raw_connection()).driver_connection)  # type: ignore[arg-type] # psycopg's
+            begun.set()
+            await go_on.wait()
+
+    working = asyncio.create_task(work())
+    await begun.wait()
+    closing = asyncio.create_task(other.close())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    go_on.set()
+    await asyncio.gather(working, closing)
+
+    assert used[0].closed
