@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from libs.db.engine import Database
 from libs.kernel.clock import ManualClock
-from libs.kernel.ids import CountingIds
+from libs.kernel.ids import AccountId, CountingIds
+from libs.zendesk.client import ZendeskClient
 from services.assignment.adapters.sql.store import SqlStore
 from services.assignment.app.options import AccountOptions
 from services.assignment.app.rows import Account
@@ -34,6 +35,20 @@ async def replicas(database: Database) -> list[House]:
     return houses
 
 
+class Together:
+    """Zendesk for replicas that all ask before any of them has its answer."""
+
+    def __init__(self, zendesk: LocalZendesk, number: int) -> None:
+        self._zendesk, self._missing, self._all = zendesk, number, asyncio.Event()
+
+    async def of(self, account: AccountId) -> ZendeskClient:
+        self._missing -= 1
+        if self._missing <= 0:
+            self._all.set()
+        await self._all.wait()
+        return await self._zendesk.of(account)
+
+
 async def marked(house: House, *tickets: int) -> None:
     """Let tickets come whose taker dies at once."""
     for ticket in tickets:
@@ -47,6 +62,9 @@ async def test_a_slow_replica_and_those_who_took_over_decide_once(replicas: list
     """Whoever is slower than its lease is still at it when others have the ticket: nobody knows who is alive."""
     first = replicas[0]
     await marked(first, 5)
+    together = Together(first.zendesk, len(replicas))
+    for house in replicas:
+        house.prefer._zendesk = together
 
     await asyncio.gather(*(house.prefer(ACCOUNT, 5, f"replica/{n}") for n, house in enumerate(replicas)))
 
