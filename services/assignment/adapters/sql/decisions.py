@@ -17,7 +17,7 @@ from libs.db.notify import notify
 from libs.kernel.ids import AccountId
 from services.assignment.adapters.sql.inputs import Bases, SqlInputs
 from services.assignment.adapters.sql.snapshots import read_snapshot
-from services.assignment.adapters.sql.waiting import Boards, forget_changes
+from services.assignment.adapters.sql.waiting import THESE, Boards, forget_changes
 from services.assignment.app.rounds import link, news
 from services.assignment.app.rows import Account, DecisionRow, QueueRow, Round, SummaryRow
 from services.assignment.domain.model import Decision, Outcome, Plan, Snapshot
@@ -50,10 +50,6 @@ def _decision(row: Row[Any]) -> DecisionRow:
         hash=row.hash,
         inputs=row.inputs,
     )
-
-
-# Looked up one by one, whatever the statistics say: there may be many.
-_THESE = "unnest(CAST(:tickets AS bigint[])) AS w(ticket) JOIN tickets t ON t.ticket = w.ticket"
 
 
 class SqlDecisions:
@@ -97,7 +93,7 @@ class SqlDecisions:
 
     async def claim(self, tickets: Sequence[int]) -> dict[int, int | None]:
         rows = await self._run(
-            f"SELECT t.ticket, t.group_id FROM {_THESE} WHERE t.account = :account AND t.routing = 'waiting' "  # noqa: S608 - a constant
+            f"SELECT t.ticket, t.group_id FROM {THESE} WHERE t.account = :account AND t.routing = 'waiting' "  # noqa: S608 - a constant
             "ORDER BY t.ticket FOR UPDATE OF t",
             tickets=list(tickets),
         )
@@ -107,7 +103,7 @@ class SqlDecisions:
         self, account: Account, round_: Round, snapshot: Snapshot, plan: Plan, ids: Sequence[str]
     ) -> list[Decision]:
         known = await self._run(
-            f"SELECT t.ticket, t.outcome FROM {_THESE} WHERE t.account = :account",  # noqa: S608 - a constant
+            f"SELECT t.ticket, t.outcome FROM {THESE} WHERE t.account = :account",  # noqa: S608 - a constant
             tickets=[d.ticket for d in plan.decisions],
         )
         kept = news(plan, {r.ticket: r.outcome for r in known})

@@ -32,8 +32,8 @@ _FEW = 1_000
 _AT_ONCE = 5_000
 """Rows that are worked on before others get their turn on the event loop."""
 
-# The tickets in question, first of all: joined they are looked up one by one, whatever the statistics say.
-_THESE = "unnest(CAST(:tickets AS bigint[])) AS w(ticket) JOIN tickets t ON t.ticket = w.ticket"
+THESE = "unnest(CAST(:tickets AS bigint[])) AS w(ticket) JOIN tickets t ON t.ticket = w.ticket"
+"""The tickets in question: joined they are looked up one by one, whatever the statistics say."""
 _TICKETS = """
 SELECT t.ticket, t.created_at, t.group_id, t.priority, t.dedicated, t.entered_at, t.outcome, s.breach_at FROM {tickets}
 LEFT JOIN ticket_slas s ON s.account = t.account AND s.ticket = t.ticket
@@ -74,7 +74,7 @@ async def read_waiting(
         tickets: these alone; None = all.
     """
     asked = {"account": account} if tickets is None else {"account": account, "tickets": list(tickets)}
-    source = "tickets t" if tickets is None else _THESE
+    source = "tickets t" if tickets is None else THESE
     order = "s.breach_at NULLS LAST, t.created_at" if queue.use_sla else "t.created_at"
     limit = f"LIMIT {int(queue.scan_limit)}" if queue.scan_limit else ""
     statement = _TICKETS.format(tickets=source, held=held, order=order, limit=limit)
